@@ -1,0 +1,212 @@
+"""The log of the service: one line an event on standard error, text or JSON, never blocking the caller.
+
+Rules: a caller only puts a record into a bounded queue; a thread of its own formats and writes. When the
+reader of standard error stalls, the queue fills and further records are counted and dropped; the count is
+logged when the way is free again. Every value is escaped, so that neither a name nor an error text can forge
+a line or drive a terminal. A field called after a secret is masked; passwords are not to be given at all.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
+from typing import Literal, TextIO
+
+QUEUE_LINES = 10_000
+STOP_SECONDS = 2.0
+
+_FIELDS = "fields"
+_SECRET = frozenset({"password", "passwd", "secret", "hash"})
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def event(logger: logging.Logger, level: int, name: str, /, **fields: object) -> None:
+    """Log that something happened, with its facts: event(log, logging.INFO, "banned", address="::1")."""
+    if logger.isEnabledFor(level):
+        logger.log(level, name, extra={_FIELDS: fields})
+
+
+def escape(text: str) -> str:
+    r"""Return text in which nothing but printable characters is left; others stand as \n, \x1b, \u202e.
+
+    Bytes that were no UTF-8 (surrogateescape) stand as \xff.
+    """
+    if text.isprintable() and "\\" not in text:
+        return text
+    return "".join(_escape_character(character) for character in text)
+
+
+def _escape_character(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _facts(record: logging.LogRecord, constant: Mapping[str, object]) -> dict[str, object]:
+    facts: dict[str, object] = dict(constant)
+    given = getattr(record, _FIELDS, None)
+    if isinstance(given, Mapping):
+        facts |= {
+            key: "***" if key in _SECRET else value for key, value in given.items() if value is not None
+        }
+    if record.exc_info:
+        facts["exception"] = logging.Formatter().formatException(record.exc_info)
+    return facts
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{seconds}.{int(record.msecs):03d}Z"
+
+
+class TextFormatter(logging.Formatter):
+    """time=... level=info event="login refused" user=alice."""
+
+    def __init__(self, **constant: object) -> None:
+        super().__init__()
+        self._constant = constant
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record, without its end."""
+        head = {"time": _stamp(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        facts = {**head, **_facts(record, self._constant)}
+        return " ".join(f"{escape(key)}={_text_value(value)}" for key, value in facts.items())
+
+
+def _text_value(value: object) -> str:
+    text = escape(_plain(value))
+    if text and not any(character in text for character in ' "='):
+        return text
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+class JsonFormatter(logging.Formatter):
+    """{"time": ..., "level": "info", "event": "login refused", "user": "alice"}; ASCII only."""
+
+    def __init__(self, **constant: object) -> None:
+        super().__init__()
+        self._constant = constant
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record, without its end."""
+        facts: dict[str, object] = {
+            "time": _stamp(record),
+            "level": record.levelname.lower(),
+            "event": _json_text(record.getMessage()),
+        }
+        for key, value in _facts(record, self._constant).items():
+            facts[key] = value if isinstance(value, bool | int | float) else _json_text(_plain(value))
+        return json.dumps(facts)
+
+
+def _json_text(text: str) -> str:
+    # JSON escapes control characters itself; a lone surrogate would be no valid text for the reader.
+    return (
+        text
+        if text.isascii()
+        else "".join(_escape_character(c) if "\ud800" <= c <= "\udfff" else c for c in text)
+    )
+
+
+def _plain(value: object) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+
+
+class _Intake(QueueHandler):
+    """Puts records into the queue, or counts them when it is full."""
+
+    def __init__(self, queue: "SimpleQueue[logging.LogRecord | None]", limit: int) -> None:
+        super().__init__(queue)
+        self._limit = limit
+        self.dropped = 0
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        # Arguments may change before the thread formats them; everything else is formatted there.
+        record.msg, record.args = record.getMessage(), None
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        # handle() holds the handler's lock here, so the count is exact.
+        if self.queue.qsize() < self._limit:  # type: ignore[attr-defined]
+            self.queue.put_nowait(record)
+        else:
+            self.dropped += 1
+
+
+class _Writer(logging.StreamHandler[TextIO]):
+    """Writes lines; a destination that fails loses lines, it does not disturb the service."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Keep silent: there is nowhere left to say it."""
+
+
+class LogOutput(QueueListener):
+    """The running log: the queue, the thread that writes, and the count of lines it had to drop."""
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter, limit: int) -> None:
+        writer = _Writer(stream)
+        writer.setFormatter(formatter)
+        self._queue: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
+        super().__init__(self._queue, writer)
+        self.intake = _Intake(self._queue, limit)
+        self._reported = 0
+
+    @property
+    def dropped(self) -> int:
+        """The number of records dropped since the start."""
+        return self.intake.dropped
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write a record, and before it how many were dropped since the last such line."""
+        dropped = self.intake.dropped
+        if dropped != self._reported:
+            lost, self._reported = dropped - self._reported, dropped
+            report = logging.makeLogRecord(
+                {"levelno": logging.WARNING, "levelname": "WARNING", "msg": "log lines dropped"}
+            )
+            setattr(report, _FIELDS, {"count": lost})
+            super().handle(report)
+        super().handle(record)
+
+    def stop(self) -> None:
+        """Write what is queued and end; give up soon when the destination is blocked. Idempotent."""
+        logging.getLogger().removeHandler(self.intake)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self.enqueue_sentinel()
+            thread.join(STOP_SECONDS)
+
+    def enqueue_sentinel(self) -> None:
+        """Tell the thread to end after what is queued now."""
+        self._queue.put(None)
+
+
+def start_logging(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    format: Literal["text", "json"] = "text",
+    stream: TextIO | None = None,
+    limit: int = QUEUE_LINES,
+    **constant: object,
+) -> LogOutput:
+    """Send all logging of this process to `stream` (standard error); the output is to be stopped at the end.
+
+    `constant` fields stand in every line (worker=2). Call it again in each process after a fork: threads do
+    not survive one.
+    """
+    formatter = JsonFormatter(**constant) if format == "json" else TextFormatter(**constant)
+    output = LogOutput(stream if stream is not None else sys.stderr, formatter, limit)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, _Intake):
+            root.removeHandler(handler)
+    root.addHandler(output.intake)
+    root.setLevel(_LEVELS[level])
+    output.start()
+    return output
