@@ -1,0 +1,119 @@
+"""Which processes hold reservations, and which of them are dead.
+
+Each process that opens the ledger keeps an flock on a file of its own in `state/processes/`. The kernel drops the
+lock when the process dies, however it dies, so nobody has to trust a process number. Whoever finds a row without
+a living lock voids it: its reservations and loans vanish and the homes it had touched are counted before their
+next change (design.md §4). The lock is taken before the row is written, so a row always has a lock to look for.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from ftpserver.quota.database import Database
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "processes"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class ProcessRegister:
+    """This process's place among those that share the ledger."""
+
+    def __init__(self, database: Database, state: Path) -> None:
+        """Register this process. Raises LedgerFault or OSError."""
+        self._database = database
+        self._folder = state / FOLDER
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._token = secrets.token_hex(8)
+        self._fd = os.open(self._folder / self._token, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            self.void_the_dead()
+            self._begin()
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def _begin(self) -> None:
+        """Write the row; the first process after an unclean stop under another boot distrusts every count."""
+        execute = self._database.execute
+        execute("PRAGMA synchronous=FULL")
+        boot = _boot_id()
+        with self._database.writing:
+            meta = dict(execute("SELECT key, value FROM meta").fetchall())
+            alone = execute("SELECT count(*) FROM process").fetchone()[0] == 0
+            if alone and meta.get("clean") == "no" and meta.get("boot") != boot:
+                logger.warning(
+                    "the machine stopped without warning: every home is counted before its next change"
+                )
+                execute("UPDATE usage SET counted = 0")
+            execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?), ('clean', 'no')", (boot,))
+            self.id: int = execute(
+                "INSERT INTO process (token) VALUES (?) RETURNING id", (self._token,)
+            ).fetchone()[0]
+        execute("PRAGMA synchronous=NORMAL")
+
+    def void_the_dead(self) -> int:
+        """Void the reservations of processes that died; returns how many there were."""
+        rows = self._database.execute("SELECT id, token FROM process").fetchall()
+        dead = [row for row in rows if row[1] != self._token and not self._alive(row[1])]
+        for process, token in dead:
+            self._void(process)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._folder / token)
+        return len(dead)
+
+    def _alive(self, token: str) -> bool:
+        try:
+            fd = os.open(self._folder / token, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+    def _void(self, process: int) -> None:
+        execute = self._database.execute
+        with self._database.writing:
+            touched = execute(
+                # A new sequence too: a count that is under way may have passed what the dead one did last.
+                "UPDATE usage SET counted = 0, sequence = sequence + 1"
+                " WHERE home IN (SELECT home FROM holding WHERE process = ?)",
+                (process,),
+            ).rowcount
+            execute("DELETE FROM holding WHERE process = ?", (process,))
+            execute("DELETE FROM loan WHERE process = ?", (process,))
+            execute("DELETE FROM process WHERE id = ?", (process,))
+        logger.warning(
+            "process %d of the service died; %d homes are counted before their next change", process, touched
+        )
+
+    def leave(self) -> None:
+        """A clean end: the row goes, and with the last one the ledger is marked clean on the disk."""
+        execute = self._database.execute
+        execute("PRAGMA synchronous=FULL")
+        with self._database.writing:
+            execute("DELETE FROM holding WHERE process = ? AND bytes = 0 AND files = 0", (self.id,))
+            if not execute("SELECT count(*) FROM holding WHERE process = ?", (self.id,)).fetchone()[0]:
+                execute("DELETE FROM process WHERE id = ?", (self.id,))
+            if not execute("SELECT count(*) FROM process").fetchone()[0]:
+                execute("UPDATE meta SET value = 'yes' WHERE key = 'clean'")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._folder / self._token)
+        os.close(self._fd)
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return "unknown"

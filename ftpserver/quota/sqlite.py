@@ -1,0 +1,196 @@
+"""The embedded ledger: exact quotas for every process on one machine, in one SQLite file.
+
+How the rules of quota/base.py are kept: `books` reserves with one UPDATE that carries the limits; `grant` grows,
+lends and settles; `database` orders the writers; `processes` voids what the dead held. Here they are put together:
+the ledger of a process, and each session's tally of its home.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from ftpserver.quota.base import Grant, LedgerFault, Limits, Loan, Tally, Usage
+from ftpserver.quota.books import Books
+from ftpserver.quota.database import Database
+from ftpserver.quota.grant import FIRST_SURPLUS, MARGIN, SqliteGrant, refusal
+from ftpserver.quota.processes import ProcessRegister
+
+_OPTIMISTIC_COUNTS = 3
+
+
+class SqliteLedger:
+    """The books of all homes, shared by every process that opens the same state directory."""
+
+    blocking = False
+
+    def __init__(self, state: Path) -> None:
+        """Open the ledger in `state`, voiding what dead processes held. Raises LedgerFault."""
+        self._database = Database(state)
+        self._homes: dict[str, Books] = {}
+        self._guard = threading.Lock()  # `_homes` and who uses them: sessions on the loop, counts on threads
+        self._locks = state / "homes"
+        try:
+            self._locks.mkdir(mode=0o700, exist_ok=True)
+            self._register = ProcessRegister(self._database, state)
+        except BaseException as error:
+            self._database.close()
+            if isinstance(error, OSError | sqlite3.Error):
+                raise LedgerFault(f"{state}: {error}") from error
+            raise
+
+    def open(self, home: str, limits: Limits) -> Tally:
+        """The books of `home`, its absolute path."""
+        with self._guard:
+            books = self._homes.get(home)
+            if books is None:
+                books = Books(self._database, self._register.id, home, self._locks, self.void_the_dead)
+                self._homes[home] = books
+            books.users += 1
+        return SqliteTally(self, books, limits)
+
+    def stay(self, books: Books) -> None:
+        """What is done with these books may outlive the session, on a thread; `leave` ends it.
+
+        Raises LedgerFault when they are closed already.
+        """
+        with self._guard:
+            if self._homes.get(books.path) is not books:
+                raise LedgerFault(f"{books.path}: the session has ended")
+            books.users += 1
+
+    def leave(self, books: Books) -> None:
+        """One user of a home has gone; the last one closes the home's books."""
+        with self._guard:
+            books.users -= 1
+            if not books.users and not books.grants:
+                self._homes.pop(books.path, None)
+                books.close()
+
+    def void_the_dead(self) -> int:
+        """Void what dead processes held; returns how many there were. Raises LedgerFault."""
+        try:
+            return self._register.void_the_dead()
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerFault(str(error)) from error
+
+    def checkpoint(self) -> None:
+        """Write the log into the database file; call it on a thread."""
+        self._database.checkpoint()
+
+    def close(self) -> None:
+        """A clean end of this process's use of the ledger."""
+        with contextlib.suppress(LedgerFault, sqlite3.Error):
+            self._register.leave()
+        self.checkpoint()
+        self._database.close()
+
+
+class _Act:
+    """The bracket of Tally.act."""
+
+    __slots__ = ("_books", "_ledger", "_wait")
+
+    def __init__(self, ledger: SqliteLedger, books: Books, wait: bool) -> None:
+        self._ledger = ledger
+        self._books = books
+        self._wait = wait
+
+    def __enter__(self) -> None:
+        self._ledger.stay(self._books)
+        try:
+            self._books.lock(self._wait)
+        except BaseException:
+            self._ledger.leave(self._books)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._books.unlock()
+        self._ledger.leave(self._books)
+
+
+class SqliteTally:
+    """One session's use of a home's books; its methods are those of quota.base.Tally."""
+
+    __slots__ = ("_books", "_ledger", "limits")
+
+    def __init__(self, ledger: SqliteLedger, books: Books, limits: Limits) -> None:
+        self._ledger = ledger
+        self._books = books
+        self.limits = limits
+
+    def usage(self) -> Usage:
+        """See quota.base.Tally."""
+        return self._books.totals()
+
+    def reserve(
+        self, bytes: int = 0, files: int = 0, loan: Loan | None = None, in_place: bool = False
+    ) -> Grant:
+        """See quota.base.Tally."""
+        books, limits = self._books, self.limits
+        surplus = FIRST_SURPLUS if files or loan is not None else 0
+        if not surplus or not books.reserve(bytes + surplus, files, limits, margin=surplus * MARGIN):
+            surplus = 0
+            if not books.reserve(bytes, files, limits):
+                against = books.reserve_with_effort(bytes, files, limits)
+                if against is not None:
+                    raise refusal(against, limits, bytes, files)
+        grant = SqliteGrant(books, self, bytes, files, surplus)
+        try:
+            if loan is not None:
+                grant.borrow(loan)
+            if in_place:
+                grant.grow_in_place()
+        except BaseException:
+            grant.release()
+            raise
+        return grant
+
+    def act(self, wait: bool = False) -> _Act:
+        """See quota.base.Tally."""
+        return _Act(self._ledger, self._books, wait)
+
+    def recount(self, walk: Callable[[], Iterator[tuple[int, int]]]) -> None:
+        """Count the home, unless somebody did meanwhile. Blocks: call it on a thread.
+
+        A count that no change crossed is taken as it is; after a few crossed ones the home stands still for the last.
+        """
+        self._ledger.stay(self._books)
+        try:
+            self._recount(walk)
+        finally:
+            self._ledger.leave(self._books)
+
+    def _recount(self, walk: Callable[[], Iterator[tuple[int, int]]]) -> None:
+        books = self._books
+        for _ in range(_OPTIMISTIC_COUNTS):
+            before = books.state()
+            if before[0]:
+                return
+            bytes, files = _sum(walk())
+            with self.act(wait=True):
+                if books.state() == before:
+                    with books.database.writing:
+                        books.set_count(bytes, files)
+                    return
+        with self.act(wait=True):
+            if not books.state()[0]:
+                bytes, files = _sum(walk())
+                with books.database.writing:
+                    books.set_count(bytes, files)
+
+    def close(self) -> None:
+        """See quota.base.Tally."""
+        self._ledger.leave(self._books)
+
+
+def _sum(walk: Iterator[tuple[int, int]]) -> tuple[int, int]:
+    bytes = files = 0
+    for more_bytes, more_files in walk:
+        bytes += more_bytes
+        files += more_files
+    return bytes, files
