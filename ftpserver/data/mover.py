@@ -1,0 +1,120 @@
+"""What all movers of bytes share: a raw non-blocking socket, callbacks of the loop, and one call of `on_end`.
+
+Rules: a mover never waits. It moves what it can within a bounded step (`STEP`, so that many transfers share
+the loop evenly), asks the loop to call it again, and in the end calls `on_end` exactly once, with None or the
+exception that ended it. `stop` ends it without that call. `moved` counts bytes of the network side; whoever
+wants to know about a stall looks whether it grew. The descriptors belong to the caller, who closes them.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from ftpserver.data.pace import Pace
+
+STEP = 1024 * 1024
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+OnEnd = Callable[[Exception | None], None]
+
+
+class Mover:
+    """The base of the movers; a subclass implements `_step`."""
+
+    __slots__ = ("_fd", "_loop", "_on_end", "_pace", "_reading", "_timer", "_writing", "connection", "moved")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, connection: socket.socket, pace: Pace | None, on_end: OnEnd
+    ) -> None:
+        self._loop = loop
+        self.connection = connection
+        self._fd = connection.fileno()
+        self._pace = pace  # also one without a limit: it may get one while we run
+        self._on_end: OnEnd | None = on_end
+        self._reading = False
+        self._writing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.moved = 0
+
+    def start(self) -> None:
+        """Begin; small work may be done, and `on_end` called, before this returns."""
+        self._run()
+
+    def stop(self) -> None:
+        """Touch nothing any more and do not call `on_end`."""
+        self._on_end = None
+        self._rest()
+
+    def _run(self) -> None:
+        try:
+            self._step()
+        except ssl.SSLWantReadError:
+            self._await_readable()
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._await_writable_or_readable()
+        except Exception as error:  # whatever it is, it ends this transfer and is told to its owner
+            self._end(error)
+
+    def _step(self) -> None:
+        """Move about STEP bytes at most; raise one of WOULD_BLOCK when the socket has had enough."""
+        raise NotImplementedError
+
+    def _await_writable_or_readable(self) -> None:
+        """What a plain socket's EAGAIN means depends on the direction of the mover."""
+        raise NotImplementedError
+
+    def _await_readable(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._fd)
+        if not self._reading:
+            self._reading = True
+            self._loop.add_reader(self._fd, self._run)
+
+    def _await_writable(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._fd)
+        if not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._fd, self._run)
+
+    def _again(self) -> None:
+        """The step is used up and there may be more to do at once: let the others have their turn first."""
+        self._loop.call_soon(self._continue)
+
+    def _continue(self) -> None:
+        if self._on_end is not None:
+            self._run()
+
+    def _rest(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._fd)
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._fd)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _allowance(self, wanted: int) -> int:
+        """How many bytes the pace allows now; when 0, the mover rests until it may go on."""
+        if self._pace is None:
+            return wanted
+        allowed = self._pace.allowance(wanted)
+        if not allowed:
+            self._rest()
+            self._timer = self._loop.call_later(self._pace.wait(), self._continue)
+        return allowed
+
+    def _count(self, count: int) -> None:
+        self.moved += count
+        if self._pace is not None:
+            self._pace.moved(count)
+
+    def _end(self, error: Exception | None) -> None:
+        self._rest()
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(error)

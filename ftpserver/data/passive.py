@@ -1,0 +1,173 @@
+"""Passive ports: listening sockets that many sessions share, each connection matched to whoever awaits it.
+
+Theory. A PASV does not need a port of its own, only a (port, peer address) pair of its own. So the service keeps a
+pool of listening sockets; a session that says PASV gets one of them on which nobody with the same peer address waits,
+and the connection is given to it by the address it comes from. Consequences:
+
+* The range is never left, and it is full only when one address alone awaits as many connections as it has ports.
+* A connection from an address nobody awaits is closed at once, and so is a second one: nothing stale waits in
+  a backlog.
+* An idle session costs no descriptor, and PASV costs no system call once the port is open.
+
+Ports are chosen at random, as a guess at the next one is how a data connection is stolen (RFC 2577 section 3). With
+several worker processes each has its own slice of the range.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import random
+import socket
+from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
+
+_BACKLOG = 128
+_OPEN_AT_LEAST = 64  # so many ports are opened before an open one is used again
+_ACCEPTS_AT_ONCE = 16
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
+
+
+class NoPort(Exception):
+    """Every port of the range is taken, by others or by connections that this peer has not made yet."""
+
+
+class Expectation:
+    """One awaited connection: `on_arrival` gets its socket, non-blocking, once."""
+
+    __slots__ = ("_listener", "_peer", "address", "on_arrival")
+
+    def __init__(self, listener: "_Listener", peer: str, on_arrival: Callable[[socket.socket], None]) -> None:
+        self._listener = listener
+        self._peer = peer
+        self.address = listener.address
+        """Where the client must connect to."""
+        self.on_arrival = on_arrival
+
+    def cancel(self) -> None:
+        """Await it no longer. Does nothing after the arrival."""
+        if self._listener.awaited.get(self._peer) is self:
+            del self._listener.awaited[self._peer]
+
+
+class _Listener:
+    """One listening socket and who awaits what on it, by peer address."""
+
+    __slots__ = ("_loop", "_socket", "address", "awaited")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bound: socket.socket) -> None:
+        self._loop = loop
+        self._socket = bound
+        self.address: tuple[str, int] = bound.getsockname()[:2]
+        self.awaited: dict[str, Expectation] = {}
+        loop.add_reader(bound.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPTS_AT_ONCE):
+            try:
+                connection, peer = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    logger.error("a data connection was not accepted: %s", error.strerror)
+                    self._loop.remove_reader(self._socket.fileno())
+                    self._loop.call_later(0.1, self._resume)
+                return
+            expectation = self.awaited.pop(peer[0], None)
+            if expectation is None:
+                connection.close()
+                continue
+            connection.setblocking(False)
+            expectation.on_arrival(connection)
+            if not self.awaited:
+                return
+
+    def _resume(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+
+def _bind(local: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in local else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((local, port))
+        bound.listen(_BACKLOG)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+class PassivePorts:
+    """The pool of one process."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, ports: Sequence[int] | None) -> None:
+        """`ports` is this process's part of the range; None lets the system choose."""
+        self._loop = loop
+        self._ports = ports
+        self._unopened: dict[str, list[int]] = {}
+        self._open: dict[str, list[_Listener]] = {}
+
+    def expect(self, local: str, peer: str, on_arrival: Callable[[socket.socket], None]) -> Expectation:
+        """Await one connection from `peer` to the address `local`. Raises NoPort."""
+        listener = self._choose(local, peer)
+        expectation = Expectation(listener, peer, on_arrival)
+        listener.awaited[peer] = expectation
+        return expectation
+
+    def _choose(self, local: str, peer: str) -> _Listener:
+        opened = self._open.setdefault(local, [])
+        if len(opened) < _OPEN_AT_LEAST:
+            listener = self._open_another(local)
+            if listener is not None:
+                return listener
+        if opened:
+            start = int(random.random() * len(opened))
+            for i in range(start - len(opened), start):
+                if peer not in opened[i].awaited:
+                    return opened[i]
+        listener = self._open_another(local)
+        if listener is None:
+            raise NoPort
+        return listener
+
+    def _open_another(self, local: str) -> _Listener | None:
+        """Open one more port of the range, skipping those that other programs have; None when there is none."""
+        if self._ports is None:
+            unopened = [0]
+        else:
+            if local not in self._unopened:
+                self._unopened[local] = random.sample(self._ports, len(self._ports))
+            unopened = self._unopened[local]
+        while unopened:
+            try:
+                bound = _bind(local, unopened[-1])
+            except OSError as error:
+                if error.errno in _TAKEN:
+                    unopened.pop()
+                    continue
+                # Not the port's fault (no descriptors, no such address): it may be had later.
+                logger.error("no passive port on %s: %s", local, error.strerror)
+                return None
+            unopened.pop()
+            listener = _Listener(self._loop, bound)
+            self._open[local].append(listener)
+            return listener
+        return None
+
+    def close(self) -> None:
+        """Close every port."""
+        for opened in self._open.values():
+            for listener in opened:
+                with contextlib.suppress(OSError):
+                    listener.close()
+        self._open.clear()

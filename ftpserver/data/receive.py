@@ -1,0 +1,124 @@
+"""Movers that receive: into a file, or to nowhere.
+
+`FileReceiver` reads into one buffer that all transfers of the loop share (it is empty again when a step returns),
+asks for room before it writes (`cover`), and writes at once. A clean end of the peer's stream is the end of the file;
+anything else is an error, which the owner answers.
+
+`Drain` reads what a refused client still sends, within bounds, so that the client comes to its end and reads our
+reply instead of a reset (threats.md: "a reset instead of a reply").
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from ftpserver.data.mover import STEP, Mover, OnEnd
+from ftpserver.data.pace import Pace
+from ftpserver.data.text import FromNetwork
+
+_BUFFER = memoryview(bytearray(STEP))
+_READS_AT_ONCE = 4
+DRAIN_BYTES = 256 * 1024 * 1024
+
+
+class Target(Protocol):
+    """What a receiver fills; ftpserver.upload.Upload is one."""
+
+    fd: int
+    offset: int
+
+    def cover(self, end: int) -> None:
+        """Make sure that the file may reach to byte `end`, or raise what refuses it."""
+
+
+class FileReceiver(Mover):
+    """Fills `target` from its offset on, until the peer ends its stream."""
+
+    __slots__ = ("_convert", "_position", "_target")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        target: Target,
+        convert: FromNetwork | None,
+        pace: Pace | None,
+        on_end: OnEnd,
+    ) -> None:
+        super().__init__(loop, connection, pace, on_end)
+        self._target = target
+        self._position = target.offset
+        self._convert = convert
+
+    def _step(self) -> None:
+        for _ in range(_READS_AT_ONCE):
+            allowed = self._allowance(STEP)
+            if not allowed:
+                return
+            count = self.connection.recv_into(_BUFFER, allowed)
+            if not count:
+                if self._convert is not None:
+                    self._write(self._convert.finish())
+                self._end(None)
+                return
+            self._count(count)
+            if self._convert is None:
+                self._write(_BUFFER[:count])
+            else:
+                self._write(self._convert.convert(_BUFFER[:count].tobytes()))
+        self._await_readable()
+        if self._more_is_buffered():
+            self._again()
+
+    def _more_is_buffered(self) -> bool:
+        """TLS may hold decrypted bytes, of which the loop knows nothing."""
+        pending = getattr(self.connection, "pending", None)
+        return pending is not None and pending() > 0
+
+    def _write(self, data: "bytes | memoryview") -> None:
+        if not data:
+            return
+        self._target.cover(self._position + len(data))
+        while data:
+            written = os.pwrite(self._target.fd, data, self._position)
+            self._position += written
+            if written == len(data):
+                return
+            data = data[written:]
+
+    def _await_writable_or_readable(self) -> None:
+        self._await_readable()
+
+
+class Drain(Mover):
+    """Reads and drops at most `DRAIN_BYTES`, then ends."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        on_end: Callable[[Exception | None], None],
+    ) -> None:
+        super().__init__(loop, connection, None, on_end)
+
+    def _step(self) -> None:
+        for _ in range(_READS_AT_ONCE):
+            count = self.connection.recv_into(_BUFFER)
+            self._count(count)
+            if not count or self.moved >= DRAIN_BYTES:
+                self._end(None)
+                return
+        self._await_readable()
+        self._again_if_buffered()
+
+    def _again_if_buffered(self) -> None:
+        pending = getattr(self.connection, "pending", None)
+        if pending is not None and pending() > 0:
+            self._again()
+
+    def _await_writable_or_readable(self) -> None:
+        self._await_readable()

@@ -1,0 +1,80 @@
+"""TLS on a raw non-blocking socket: the handshake and the farewell as movers, and a polite end.
+
+The same two serve control and data connections. `finish` says close_notify, so that the client can tell the end of
+the data from a cut (RFC 4217 section 12.4), and lets the client say its own before the socket closes: closing at
+once could reset the connection under data that the client has not read yet.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+
+from ftpserver.data.mover import Mover, OnEnd
+from ftpserver.data.receive import Drain
+
+_LINGER = 5.0
+
+
+class Handshake(Mover):
+    """Shakes hands; `on_end` gets None or why it failed. Whoever starts it bounds its time."""
+
+    __slots__ = ("_secure",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connection: ssl.SSLSocket, on_end: OnEnd) -> None:
+        super().__init__(loop, connection, None, on_end)
+        self._secure = connection
+
+    def _step(self) -> None:
+        self._secure.do_handshake()
+        self._end(None)
+
+    def _await_writable_or_readable(self) -> None:
+        self._await_writable()
+
+
+class Farewell(Mover):
+    """Exchanges close_notify, after which the socket is in clear; `on_end` gets None or why that failed."""
+
+    __slots__ = ("_secure",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connection: ssl.SSLSocket, on_end: OnEnd) -> None:
+        super().__init__(loop, connection, None, on_end)
+        self._secure = connection
+
+    def _step(self) -> None:
+        self._secure.unwrap()
+        self._end(None)
+
+    def _await_writable_or_readable(self) -> None:
+        self._await_writable()
+
+
+def finish(loop: asyncio.AbstractEventLoop, connection: ssl.SSLSocket) -> None:
+    """End a connection that was sent on: close_notify, then wait a little for the peer's."""
+    try:
+        connection.unwrap()
+    except ssl.SSLWantReadError:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+            drain(loop, connection, _LINGER)
+            return
+    except (OSError, ValueError):
+        pass
+    connection.close()
+
+
+def drain(loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: float) -> None:
+    """Read what a client still sends into nowhere, for a while; then close."""
+
+    def close(error: Exception | None) -> None:
+        timer.cancel()
+        connection.close()
+
+    def give_up() -> None:
+        drained.stop()
+        connection.close()
+
+    drained = Drain(loop, connection, close)
+    timer = loop.call_later(seconds, give_up)
+    drained.start()

@@ -1,0 +1,181 @@
+"""Movers that send: a file by sendfile, or chunks that are made while they are sent.
+
+`FileSender` lets the kernel copy (a plain connection, IMAGE type). `ChunkSender` takes whatever makes chunks: a
+listing, a file under TLS or in ASCII. Making a chunk may block (a huge directory); such a maker says so, and then
+every chunk but the first is made on a thread.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Protocol
+
+from ftpserver.data.mover import STEP, Mover, OnEnd
+from ftpserver.data.pace import Pace
+from ftpserver.data.text import ToNetwork
+from ftpserver.storage.base import Source
+
+_READ = 256 * 1024
+
+
+class FileSender(Mover):
+    """Sends `source` from its offset to the size it had when it was opened; a file that shrinks ends early."""
+
+    __slots__ = ("_file", "_left", "_offset")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        source: Source,
+        pace: Pace | None,
+        on_end: OnEnd,
+    ) -> None:
+        super().__init__(loop, connection, pace, on_end)
+        self._file = source.fd
+        self._offset = source.offset
+        self._left = source.size - source.offset
+
+    def _step(self) -> None:
+        budget = STEP
+        while self._left > 0:
+            allowed = self._allowance(min(self._left, budget))
+            if not allowed:
+                return
+            sent = os.sendfile(self._fd, self._file, self._offset, allowed)
+            if not sent:
+                break
+            self._offset += sent
+            self._left -= sent
+            self._count(sent)
+            budget -= sent
+            if budget <= 0 and self._left:
+                self._await_writable()
+                return
+        self._end(None)
+
+    def _await_writable_or_readable(self) -> None:
+        self._await_writable()
+
+
+class Chunks(Protocol):
+    """What makes the bytes to send."""
+
+    blocking: bool
+    """Whether making the next chunk may take long."""
+
+    def next(self) -> bytes:
+        """The next chunk; empty at the end. Raises OSError."""
+
+
+class FileChunks:
+    """A file's bytes, as text with network line ends when `convert` is given."""
+
+    __slots__ = ("_convert", "_left", "_offset", "_source", "blocking")
+
+    def __init__(self, source: Source, convert: ToNetwork | None) -> None:
+        self.blocking = False
+        self._source = source
+        self._offset = source.offset
+        self._left = source.size - source.offset
+        self._convert = convert
+
+    def next(self) -> bytes:
+        """See Chunks."""
+        chunk = os.pread(self._source.fd, min(_READ, self._left), self._offset) if self._left > 0 else b""
+        self._offset += len(chunk)
+        self._left -= len(chunk)
+        return chunk if self._convert is None else self._convert.convert(chunk)
+
+
+class LineChunks:
+    """Lines, made lazily, each with CR LF: `first` lines in the first chunk, `size` in the others."""
+
+    __slots__ = ("_encoding", "_lines", "_size", "blocking")
+
+    def __init__(self, lines: "Callable[[int], list[str]]", encoding: str, first: int, size: int) -> None:
+        self.blocking = True
+        self._lines = lines
+        self._encoding = encoding
+        self._size = (first, size)
+
+    def next(self) -> bytes:
+        """See Chunks."""
+        wanted, self._size = self._size[0], (self._size[1], self._size[1])
+        lines = self._lines(wanted)
+        if len(lines) < wanted and not lines:
+            return b""
+        return ("\r\n".join(lines) + "\r\n").encode(self._encoding, "surrogateescape")
+
+
+class ChunkSender(Mover):
+    """Sends what `chunks` makes."""
+
+    __slots__ = ("_chunk", "_chunks", "_first", "_offered", "_pool")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: socket.socket,
+        chunks: Chunks,
+        pool: Executor,
+        pace: Pace | None,
+        on_end: OnEnd,
+    ) -> None:
+        super().__init__(loop, connection, pace, on_end)
+        self._chunks = chunks
+        self._pool = pool
+        self._chunk = memoryview(b"")
+        self._first = True
+        self._offered = 0  # bytes that the connection was asked to take and did not
+
+    def _step(self) -> None:
+        budget = STEP
+        while True:
+            if not self._chunk and not self._next_chunk():
+                return
+            # What TLS did not take must be offered again with no fewer bytes, whatever the pace says by now.
+            allowed = self._offered or self._allowance(len(self._chunk))
+            if not allowed:
+                return
+            self._offered = allowed
+            sent = self.connection.send(self._chunk[:allowed])
+            self._offered = 0
+            self._chunk = self._chunk[sent:]
+            self._count(sent)
+            budget -= sent
+            if budget <= 0:
+                self._await_writable()
+                return
+
+    def _next_chunk(self) -> bool:
+        """Whether there is a chunk to send now; if not, the sender has ended or a thread makes one."""
+        if self._chunks.blocking and not self._first:
+            self._rest()
+            future = self._loop.run_in_executor(self._pool, self._chunks.next)
+            future.add_done_callback(self._made)
+            return False
+        self._first = False
+        self._chunk = memoryview(self._chunks.next())
+        if not self._chunk:
+            self._end(None)
+            return False
+        return True
+
+    def _made(self, future: "asyncio.Future[bytes]") -> None:
+        if future.cancelled() or self._on_end is None:
+            return
+        error = future.exception()
+        if error is not None:
+            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
+            return
+        self._chunk = memoryview(future.result())
+        if self._chunk:
+            self._run()
+        else:
+            self._end(None)
+
+    def _await_writable_or_readable(self) -> None:
+        self._await_writable()
