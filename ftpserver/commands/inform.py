@@ -1,0 +1,90 @@
+"""What a client asks about the server: FEAT OPTS SYST HELP NOOP STAT CLNT AVBL (RFC 959, RFC 2389, RFC 2640)."""
+
+from ftpserver.accounts.account import Permission
+from ftpserver.commands.arguments import nothing, optional_path, text
+from ftpserver.commands.listing import list_lines, request
+from ftpserver.commands.table import Interrupt, Table
+from ftpserver.outcome import Outcome, Recite
+from ftpserver.refusal import refuse
+from ftpserver.session import Peer, Session
+from ftpwire.facts import FACTS, parse_selection
+from ftpwire.pathname import VirtualPath
+from ftpwire.reply import Reply
+
+table = Table()
+
+
+@table.anyone("NOOP", text, "NOOP")
+def noop(peer: Peer, argument: str) -> Outcome:
+    """Nothing."""
+    return Reply(200, ("Command okay.",))
+
+
+@table.anyone("SYST", nothing, "SYST")
+def syst(peer: Peer, argument: None) -> Outcome:
+    """What clients look at to choose a listing parser."""
+    return Reply(215, ("UNIX Type: L8",))
+
+
+@table.anyone("CLNT", text, "CLNT <name of the client>", features=("CLNT",))
+def clnt(peer: Peer, name: str) -> Outcome:
+    """The client tells its name, for the log."""
+    peer.link.client = name
+    return Reply(200, ("Noted.",))
+
+
+def _opts(peer: Peer, argument: str) -> tuple[str, str]:
+    option, _, value = argument.strip(" ").partition(" ")
+    if not option:
+        raise refuse(501, "OPTS needs a command.")
+    return option.upper(), value.strip(" ")
+
+
+@table.anyone("OPTS", _opts, "OPTS UTF8 ON | MLST [facts]", features=("UTF8",))
+def opts(peer: Peer, option: tuple[str, str]) -> Outcome:
+    """Options of a verb (RFC 2389 section 4)."""
+    verb, value = option
+    if verb in ("UTF8", "UTF-8"):
+        if value.upper() not in ("", "ON", "NLST"):
+            raise refuse(504, "UTF-8 is always on.")
+        return Reply(200, ("UTF-8 is on.",))
+    if verb == "MLST":
+        if not isinstance(peer, Session):
+            raise refuse(530, "Log in with USER and PASS.")
+        peer.facts = parse_selection(value)
+        return Reply(200, (_chosen_facts(peer.facts),))
+    raise refuse(501, f"{verb if verb.isascii() and verb.isalnum() else 'It'} has no options.")
+
+
+def _chosen_facts(facts: frozenset[str]) -> str:
+    """RFC 3659 section 7.8: "MLST OPTS" and the facts in force, in our order."""
+    chosen = "".join(f"{fact};" for fact in FACTS if fact in facts)
+    return f"MLST OPTS {chosen}".rstrip(" ")
+
+
+@table.anyone("STAT", text, "STAT [path]", interrupt=Interrupt.ANSWERS)
+def stat(peer: Peer, argument: str) -> Outcome:
+    """The state of the connection; with a path, its listing on the control connection."""
+    if argument:
+        if not isinstance(peer, Session):
+            raise refuse(530, "Log in with USER and PASS.")
+        peer.home.need(Permission.LIST)
+        return Recite(213, "Status follows:", list_lines(peer, request(peer, argument)), "End of status.")
+    lines = [f"Connected from {peer.link.peer[0]} port {peer.link.peer[1]}."]
+    if isinstance(peer, Session):
+        lines.append(f"Logged in as {peer.account.name}; the current directory is {peer.cwd.text}")
+        lines.append(f"TYPE: {'ASCII' if peer.type.value == 'A' else 'IMAGE'}; STRU: file; MODE: stream")
+        lines.append(f"Data connections: {'TLS' if peer.link.private else 'plain'}")
+    else:
+        lines.append("Not logged in.")
+    lines.append(f"Control connection: {'TLS' if peer.link.secure else 'plain'}")
+    if peer.link.client:
+        lines.append(f"Client: {peer.link.client}")
+    return Reply(211, ("Status of the FTP server:", *lines, "End of status."))
+
+
+@table.member("AVBL", optional_path, "AVBL [path]", features=("AVBL",))
+def avbl(session: Session, target: VirtualPath) -> Outcome:
+    """How many more bytes may be stored: what the quota and the disk leave (draft-peterson-streamlined-ftp)."""
+    session.home.stat(target)
+    return Reply(213, (str(session.home.free_bytes()),))

@@ -1,0 +1,239 @@
+"""Listings: LIST NLST MLSD MLST (RFC 959 section 4.1.3, RFC 3659 section 7).
+
+A listing is a lazy run of lines, made while it is sent: the first line of a directory of a million names is as quick
+as that of ten. A directory of up to `_SORTED` names is sorted; a larger one comes in the order of the disk.
+
+LIST and NLST take the options that clients send as if this were `ls` (`-a`, `-l` and the like mean nothing
+here, as all names and facts are always shown; `-R` descends) and patterns, unless something has that very
+name. Patterns and -R never go through a link, so no loop of links can make them endless.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import translate
+from itertools import islice
+
+from ftpserver.accounts.account import Permission
+from ftpserver.commands.arguments import optional_path
+from ftpserver.commands.table import Table
+from ftpserver.outcome import Outcome, Tell
+from ftpserver.refusal import refuse
+from ftpserver.session import Peer, Session
+from ftpwire.entry import Entry, Kind
+from ftpwire.facts import FACTS, FactLine, feature_line
+from ftpwire.listing import display_name, unix_line
+from ftpwire.pathname import ROOT, VirtualPath
+from ftpwire.reply import Reply
+
+table = Table()
+
+_SORTED = 256
+_OPTIONS = re.compile(r"(?:-[A-Za-z1]+(?: +|$))+")
+_MAGIC = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to list: the path as it was said, and whether to descend."""
+
+    text: str
+    recursive: bool
+
+
+def request(session: Session, argument: str) -> Request:
+    """The argument of LIST and NLST: options, then a path or pattern or nothing."""
+    options = _OPTIONS.match(argument)
+    if options is None:
+        return Request(argument, False)
+    return Request(argument[options.end() :], "R" in options.group())
+
+
+@table.member("LIST", request, "LIST [-alR] [path or pattern]", permission=Permission.LIST)
+def list_(session: Session, what: Request) -> Outcome:
+    """The entries of a directory, or one file, as `ls -l` shows them."""
+    return Tell(list_lines(session, what), Reply(150, ("Here comes the directory listing.",)), "LIST")
+
+
+@table.member("NLST", request, "NLST [path or pattern]", permission=Permission.LIST)
+def nlst(session: Session, what: Request) -> Outcome:
+    """The names in a directory, or those that match a pattern with the directory as it was said before them."""
+    return Tell(_name_lines(session, what), Reply(150, ("Here comes the name list.",)), "NLST")
+
+
+@table.member("MLSD", optional_path, "MLSD [path]", permission=Permission.LIST)
+def mlsd(session: Session, target: VirtualPath) -> Outcome:
+    """The entries of a directory, for machines."""
+    if session.home.stat(target).kind is not Kind.DIRECTORY:
+        raise refuse(501, "MLSD lists directories only, use MLST.")
+    encode = _fact_line(session).encode
+    lines = (encode(entry) for entry in _gently_sorted(session.home.scan(target)))
+    return Tell(lines, Reply(150, ("Here comes the directory listing.",)), "MLSD")
+
+
+def _mlst_feature(peer: Peer) -> str:
+    return feature_line(peer.facts if isinstance(peer, Session) else frozenset(FACTS))
+
+
+@table.member("MLST", optional_path, "MLST [path]", permission=Permission.LIST, features=(_mlst_feature,))
+def mlst(session: Session, target: VirtualPath) -> Outcome:
+    """The facts of one name, on the control connection."""
+    entry = session.home.stat(target, follow=False)
+    entry.name = target.text
+    return Reply(250, (f"Listing {target.text}", _fact_line(session).encode(entry), "End"))
+
+
+def _fact_line(session: Session) -> FactLine:
+    allowed = session.account.permissions
+    return FactLine(
+        session.facts,
+        perm_file=_letters(allowed, _FILE_LETTERS),
+        perm_directory=_letters(allowed, _DIRECTORY_LETTERS),
+    )
+
+
+# RFC 3659 section 7.5.5, with the permission each letter stands for here.
+_FILE_LETTERS = {
+    "a": Permission.OVERWRITE,
+    "d": Permission.DELETE,
+    "f": Permission.RENAME,
+    "r": Permission.READ,
+    "w": Permission.OVERWRITE,
+}
+_DIRECTORY_LETTERS = {
+    "c": Permission.CREATE,
+    "d": Permission.RMDIR,
+    "e": None,
+    "f": Permission.RENAME,
+    "l": Permission.LIST,
+    "m": Permission.MKDIR,
+    "p": Permission.DELETE,
+}
+
+
+def _letters(
+    allowed: frozenset[Permission], letters: dict[str, Permission] | dict[str, Permission | None]
+) -> str:
+    return "".join(letter for letter, needed in letters.items() if needed is None or needed in allowed)
+
+
+def list_lines(session: Session, what: Request) -> Iterator[str]:
+    """The lines of LIST, which STAT says too. Raises OSError when what was named is not there."""
+    now, owner = time.time(), session.account.name.replace(" ", "_")
+
+    def line(entry: Entry) -> str:
+        return unix_line(entry, now, owner, owner)
+
+    if _is_pattern(session, what.text):
+        return _listed_matches(session, what, line)
+    target = VirtualPath.resolve(session.cwd, what.text)
+    entry = session.home.stat(target)
+    if entry.kind is not Kind.DIRECTORY:
+        entry.name = what.text
+        return iter((line(entry),))
+    if what.recursive:
+        return _listed_tree(session, target, what.text or ".", line)
+    return map(line, _gently_sorted(session.home.scan(target)))
+
+
+def _listed_matches(session: Session, what: Request, line: Callable[[Entry], str]) -> Iterator[str]:
+    for shown, _target, entry in _matches(session, what.text):
+        entry.name = shown
+        yield line(entry)
+
+
+def _listed_tree(
+    session: Session, top: VirtualPath, shown: str, line: Callable[[Entry], str]
+) -> Iterator[str]:
+    """Blocks as `ls -R` makes them, a directory a block."""
+    waiting = [(top, shown)]
+    first = True
+    while waiting:
+        target, name = waiting.pop()
+        if not first:
+            yield ""
+        yield f"{display_name(name)}:"
+        first = False
+        below = []
+        try:
+            for entry in _gently_sorted(session.home.scan(target)):
+                if entry.kind is Kind.DIRECTORY:
+                    below.append((target.child(entry.name), f"{name}/{entry.name}"))
+                yield line(entry)
+        except OSError:
+            continue  # it vanished or may not be read: the others are still worth listing
+        waiting.extend(reversed(below))
+
+
+def _name_lines(session: Session, what: Request) -> Iterator[str]:
+    if _is_pattern(session, what.text):
+        return (display_name(shown) for shown, _target, _entry in _matches(session, what.text))
+    target = VirtualPath.resolve(session.cwd, what.text)
+    if session.home.stat(target).kind is not Kind.DIRECTORY:
+        return iter((display_name(what.text),))
+    return (display_name(entry.name) for entry in _gently_sorted(session.home.scan(target)))
+
+
+def _is_pattern(session: Session, text: str) -> bool:
+    if not _MAGIC.search(text):
+        return False
+    try:
+        session.home.stat(VirtualPath.resolve(session.cwd, text), follow=False)
+    except OSError:
+        return True
+    return False
+
+
+def _matches(session: Session, text: str) -> Iterator[tuple[str, VirtualPath, Entry]]:
+    """What a pattern stands for: (as it is shown, where it is, its facts), component by component.
+
+    "." and ".." are resolved first, lexically as in every path: a pattern that could go down and up again by
+    turns would find everything below again for every turn.
+    """
+    absolute = text.startswith("/")
+    base, shown = (ROOT, "/") if absolute else (session.cwd, "")
+    parts: list[str] = []
+    for part in text.split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part == "..":
+            base, shown = base.parent, shown if absolute else f"{shown}../"
+        elif part not in ("", "."):
+            parts.append(part)
+    return _match_parts(session, base, shown, parts) if parts else iter(())
+
+
+def _match_parts(
+    session: Session, base: VirtualPath, shown: str, parts: list[str]
+) -> Iterator[tuple[str, VirtualPath, Entry]]:
+    head, rest = parts[0], parts[1:]
+    for entry in _candidates(session, base, head):
+        target, name = VirtualPath.resolve(base, entry.name), f"{shown}{entry.name}"
+        if not rest:
+            yield name, target, entry
+        elif entry.kind is Kind.DIRECTORY:
+            yield from _match_parts(session, target, f"{name}/", rest)
+
+
+def _candidates(session: Session, base: VirtualPath, pattern: str) -> Iterator[Entry]:
+    try:
+        if not _MAGIC.search(pattern):
+            entry = session.home.stat(VirtualPath.resolve(base, pattern))
+            entry.name = pattern
+            return iter((entry,))
+        entries = session.home.scan(base)
+    except OSError:
+        return iter(())
+    matches = re.compile(translate(pattern)).match
+    hidden = pattern.startswith(".")
+    return _gently_sorted(e for e in entries if matches(e.name) and (hidden or not e.name.startswith(".")))
+
+
+def _gently_sorted(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Sorted by name when there are few, else as they come; nothing is read before the first is asked for."""
+    first = list(islice(entries, _SORTED + 1))
+    if len(first) <= _SORTED:
+        first.sort(key=lambda entry: entry.name)
+    yield from first
+    yield from entries

@@ -1,0 +1,124 @@
+"""From a command line to an outcome: find the row, check who may say it, read the argument, call the handler.
+
+What a command leaves for the next one is kept here, so that no handler can forget to forget: REST and ALLO hold until
+the next verb that is not about the data connection, RNFR until the very next one (RFC 959, RFC 3659 section 5.1).
+
+Most handlers answer at once. One that says `Later`, or that finds its home uncounted or busy, is finished on a thread.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ftpserver.commands import site_verbs, verbs
+from ftpserver.commands.table import Audience, Row
+from ftpserver.outcome import Later, Outcome
+from ftpserver.quota.base import HomeBusy, Uncounted
+from ftpserver.refusal import refuse, reply_to
+from ftpserver.session import Peer, Session
+from ftpwire.command import Command
+from ftpwire.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+OnThread = Callable[[Callable[[], T]], Awaitable[T]]
+
+_UNIMPLEMENTED = frozenset({"SMNT", "ADAT", "CONF", "ENC", "MIC"})
+_PATIENCE = 8
+
+
+def dispatch(
+    peer: Peer, command: Command, on_thread: OnThread[Outcome | None]
+) -> Outcome | Awaitable[Outcome]:
+    """What a command comes to; every error that a client can cause is its reply."""
+    row: Row | None = None
+    try:
+        row, text = _row(command)
+        _admit(peer, row)
+        argument = row.parse(peer, text)
+        answer = row.handler(peer, argument)
+    except (Uncounted, HomeBusy) as error:
+        assert row is not None
+        return _persist(peer, row, argument, error, on_thread)
+    except Exception as error:
+        _forget(peer, row, failed=True)
+        return _reply(error)
+    if isinstance(answer, Later):
+        return _persist(peer, row, argument, answer, on_thread)
+    _forget(peer, row)
+    return answer
+
+
+def _row(command: Command) -> tuple[Row, str]:
+    """The row and the argument, SITE's subcommand looked up. Raises Refusal."""
+    row = verbs.get(command.verb)
+    if row is None:
+        known = command.verb in _UNIMPLEMENTED
+        raise refuse(
+            502 if known else 500, "Command not implemented." if known else "Unknown command, try HELP."
+        )
+    if row.verb == "SITE" and command.argument.strip(" "):
+        word, _, rest = command.argument.lstrip(" ").partition(" ")
+        row = site_verbs.get(word.upper())
+        if row is None:
+            raise refuse(504, "Unknown SITE command, try SITE HELP.")
+        return row, rest
+    return row, command.argument
+
+
+def _admit(peer: Peer, row: Row) -> None:
+    """Raises Refusal when this peer may not say this verb."""
+    if isinstance(peer, Session):
+        if row.audience is Audience.VISITOR:
+            raise refuse(503, "You are logged in already.")
+        if row.permission is not None and row.permission not in peer.home.permissions:
+            raise refuse(550, f"This account lacks the permission to {row.permission}.")
+    elif row.audience is Audience.MEMBER:
+        raise refuse(530, "Log in with USER and PASS.")
+
+
+def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
+    """Drop what was said for this command only; one that failed has said nothing for the next."""
+    if isinstance(peer, Session):
+        if row is None or not row.keeps_restart or (failed and row.verb == "REST"):
+            peer.restart = 0
+            peer.expected = 0
+        if row is None or failed or row.verb != "RNFR":
+            peer.rename_from = None
+
+
+async def _persist(
+    peer: Peer, row: Row, argument: object, first: Later | Exception, on_thread: OnThread[Outcome | None]
+) -> Outcome:
+    """Finish on a thread what could not be answered at once, trying again after a count."""
+    assert isinstance(peer, Session)
+    answer: Outcome | Exception = first
+    try:
+        for _ in range(_PATIENCE):
+            try:
+                if isinstance(answer, Exception):
+                    await on_thread(
+                        peer.home.recount if isinstance(answer, Uncounted) else peer.home.wait_until_quiet
+                    )
+                    answer = row.handler(peer, argument)
+                if isinstance(answer, Later):
+                    finished = await on_thread(answer.work)
+                    assert finished is not None
+                    return finished
+                return answer
+            except (Uncounted, HomeBusy) as again:
+                answer = again
+        return _reply(HomeBusy())
+    except Exception as error:
+        return _reply(error)
+    finally:
+        _forget(peer, row)
+
+
+def _reply(error: Exception) -> Reply:
+    reply = reply_to(error)
+    if reply is None:
+        logger.exception("a command failed", exc_info=error)
+        return Reply(451, ("The server failed to do this; the administrator's log says why.",))
+    return reply

@@ -1,0 +1,181 @@
+"""A user's home: the jailed files, the books of their size and what the account may do, as one thing.
+
+Theory. Handlers never touch storage or ledger by themselves: every change of the visible tree goes through here, so
+none can forget the permission that depends on what is there (create or overwrite), the reservation before the act, or
+the settling after it. Order of every change, under the home's act lock:
+
+    reserve (the ledger refuses) -> act (the kernel refuses) -> settle with what the act says really vanished or came
+
+When the act says that the world moved under us (`Removed.exact` is False), the home is counted before its next change.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from ftpserver.accounts.account import Permission
+from ftpserver.quota.base import Grant, Loan, Tally, Usage
+from ftpserver.storage.base import Removed, Source, Storage
+from ftpserver.upload import Upload, UploadPolicy, settle_removed
+from ftpwire.entry import Entry
+from ftpwire.pathname import VirtualPath
+
+
+class PermissionDenied(Exception):
+    """The account lacks a permission."""
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(permission)
+        self.permission = permission
+
+
+@dataclass(slots=True)
+class Home:
+    """What a session may see and change."""
+
+    storage: Storage
+    tally: Tally
+    permissions: frozenset[Permission]
+    policy: UploadPolicy
+
+    # Looking ----------------------------------------------------------------------------------------------------
+
+    def stat(self, path: VirtualPath, follow: bool = True) -> Entry:
+        """The facts of one name. Raises OSError."""
+        return self.storage.stat(path, follow)
+
+    def scan(self, path: VirtualPath) -> Generator[Entry, None, None]:
+        """The entries of a directory, lazily. Raises OSError."""
+        return self.storage.scan(path)
+
+    def open_source(self, path: VirtualPath, offset: int = 0) -> Source:
+        """Open a file to send it. Raises OSError."""
+        return self.storage.open_source(path, offset)
+
+    def usage(self) -> Usage:
+        """What the books say. Raises Uncounted, LedgerFault."""
+        return self.tally.usage()
+
+    def free_bytes(self) -> int:
+        """How many more bytes fit: by quota and by the disk. Raises Uncounted, LedgerFault, OSError."""
+        disk = self.storage.free_bytes()
+        limit = self.tally.limits.bytes
+        if limit is None:
+            return disk
+        usage = self.tally.usage()
+        return min(disk, max(0, limit - usage.bytes - usage.reserved_bytes))
+
+    # Changing ---------------------------------------------------------------------------------------------------
+
+    def upload(self, path: VirtualPath, expected: int = 0, only_new: bool = False) -> Upload:
+        """Begin to store a file from its first byte; `expected` bytes (ALLO) are reserved at once.
+
+        Raises OSError, PermissionDenied, QuotaExceeded, Uncounted, LedgerFault.
+        """
+        sink = self.storage.create(path)
+        try:
+            existing = sink.existing
+            if existing is not None and only_new:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
+            if existing is None:
+                grant = self.tally.reserve(bytes=expected, files=1)
+            else:
+                extra = max(0, expected - existing.size)
+                grant = self.tally.reserve(bytes=extra, loan=Loan(existing.identity, existing.size))
+        except BaseException:
+            sink.discard()
+            raise
+        replace = Permission.OVERWRITE in self.permissions and not only_new
+        return Upload(sink, grant, self.tally, self.policy, replace, expected)
+
+    def upload_in_place(self, path: VirtualPath, offset: int | None, expected: int = 0) -> Upload:
+        """Begin to write into a file at `offset` (None: at its end), or to make it when it is not there.
+
+        Raises as `upload` does.
+        """
+        sink = self.storage.change(path, offset)
+        try:
+            existing = sink.existing
+            self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
+            end = sink.offset + expected if expected else 0
+            grant = self.tally.reserve(
+                bytes=end if existing is None else max(0, end - existing.size),
+                files=1 if existing is None else 0,
+                in_place=sink.in_place,
+            )
+        except BaseException:
+            sink.discard()
+            raise
+        return Upload(sink, grant, self.tally, self.policy, False, expected)
+
+    def remove_file(self, path: VirtualPath) -> None:
+        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault."""
+        with self.tally.act():
+            grant = self.tally.reserve()
+            self._settle_removal(grant, lambda: self.storage.remove_file(path))
+
+    def remove_directory(self, path: VirtualPath) -> None:
+        """Remove an empty directory. Raises as `remove_file`."""
+        with self.tally.act():
+            grant = self.tally.reserve()
+            self._settle_removal(grant, lambda: self.storage.remove_directory(path))
+
+    def make_directory(self, path: VirtualPath) -> None:
+        """Make one directory. Raises as `remove_file`, and QuotaExceeded."""
+        with self.tally.act():
+            grant = self.tally.reserve(files=1)
+            try:
+                self.storage.make_directory(path)
+            except BaseException:
+                grant.release()
+                raise
+            grant.settle(0, 1)
+
+    def rename(self, old: VirtualPath, new: VirtualPath) -> None:
+        """Give a name to something that has another; replaces only with the overwrite permission.
+
+        Raises as `remove_file`, FileExistsError among them.
+        """
+        with self.tally.act():
+            grant = self.tally.reserve()
+            replace = Permission.OVERWRITE in self.permissions
+            self._settle_removal(grant, lambda: self.storage.rename(old, new, replace))
+
+    def _settle_removal(self, grant: Grant, act: Callable[[], Removed | None]) -> None:
+        try:
+            removed = act()
+        except BaseException:
+            grant.release()
+            raise
+        settle_removed(grant, removed, bytes=0, files=0)
+
+    def set_modified(self, path: VirtualPath, seconds: float) -> None:
+        """Set a modification time. Raises OSError."""
+        self.storage.set_modified(path, seconds)
+
+    def set_mode(self, path: VirtualPath, mode: int) -> None:
+        """Set permission bits. Raises OSError."""
+        self.storage.set_mode(path, mode)
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def need(self, permission: Permission) -> None:
+        """Raises PermissionDenied without this permission."""
+        if permission not in self.permissions:
+            raise PermissionDenied(permission)
+
+    def recount(self) -> None:
+        """Count the home, unless it is counted; call it on a thread. Raises OSError, LedgerFault."""
+        self.tally.recount(self.storage.count)
+
+    def wait_until_quiet(self) -> None:
+        """Wait while somebody changes or counts the home; call it on a thread. Raises LedgerFault."""
+        with self.tally.act(wait=True):
+            pass
+
+    def close(self) -> None:
+        """The session has ended."""
+        self.tally.close()
+        self.storage.close()
