@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
@@ -173,6 +173,7 @@ class Account(Section):
     enabled: bool = True
     expires: Annotated[datetime | None, PlainValidator(parse_expiry)] = None
     permissions: Annotated[frozenset[Permission], PlainValidator(parse_permissions)] = PRESETS["full"]
+    tls: Literal["required"] | None = None
     quota: Annotated[Quota, BeforeValidator(empty_section)] = Quota()
     limits: Annotated[AccountLimits, BeforeValidator(empty_section)] = AccountLimits()
 

@@ -106,6 +106,10 @@ def _absolute(value: object) -> Path:
     raise ValueError(f"must be a path, as text, not {value!r}")
 
 
+def _optional_path(value: object) -> Path | None:
+    return None if value is None else _absolute(value)
+
+
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 366, allow_inf_nan=False)]
 AbsolutePath = Annotated[Path, PlainValidator(_absolute)]
@@ -146,6 +150,7 @@ class Tls(Section):
     certificate: AbsolutePath = Path("tls/server.crt")
     private_key: AbsolutePath = Path("tls/server.key")
     data_session_reuse: Literal["off", "prefer", "require"] = "prefer"
+    client_ca: Annotated[Path | None, PlainValidator(_optional_path)] = None
 
 
 class Limits(Section):
@@ -210,7 +215,7 @@ class Settings(Section):
         anchored = {**data, **_anchor(base, data, cls, "accounts", "homes", "state")}
         tls = empty_section(data.get("tls"))
         if isinstance(tls, Mapping):  # not when it is a Tls already
-            anchored["tls"] = {**tls, **_anchor(base, tls, Tls, "certificate", "private_key")}
+            anchored["tls"] = {**tls, **_anchor(base, tls, Tls, "certificate", "private_key", "client_ca")}
         return anchored
 
     @model_validator(mode="after")

@@ -37,6 +37,7 @@ tls:
   certificate: tls/server.crt   # PEM, the whole chain
   private_key: tls/server.key   # PEM, readable by the service alone
   data_session_reuse: prefer    # off | prefer | require: data connections resume the control session
+  client_ca: null               # PEM of the authority whose certificates clients must show; null asks for none
 
 # 0 = no limit.
 limits:

@@ -1,0 +1,452 @@
+"""One control connection's life; the only place that writes replies.
+
+Lines come from the channel, a line becomes an outcome, an outcome is carried out here. Commands are carried out one
+after the other: while a transfer or a thread is at work the lines wait, but for ABOR, which ends the transfer, and
+STAT, which is answered in between.
+
+Replies go out in one piece when a run of lines is worked off, but always before data moves (the 150) and before
+anything waits. A client that does not read its replies is not read either.
+
+Clocks cost nothing while a client is busy: one timer looks from time to time which deadline has passed
+(login, idle, data).
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from ftpserver.channel import ControlChannel, Lines
+from ftpserver.commands import verbs
+from ftpserver.commands.table import Interrupt
+from ftpserver.config.settings import Limits
+from ftpserver.dispatch import dispatch
+from ftpserver.log import event
+from ftpserver.login import Desk, Paces
+from ftpserver.outcome import (
+    Abort,
+    Admit,
+    Identify,
+    Leave,
+    Login,
+    Outcome,
+    Receive,
+    Recite,
+    Restart,
+    Secure,
+    Send,
+    Tell,
+    Unsecure,
+)
+from ftpserver.session import Link, Peer, Session, Visitor
+from ftpserver.tls import TlsService
+from ftpserver.transfer import Surroundings, Transfer, release
+from ftpwire.command import Command
+from ftpwire.errors import RemoteError
+from ftpwire.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_MOST_WAITING = 1000  # lines; beyond that the client is not read
+_MOST_UNSENT = 256 * 1024
+_SLICE = 200
+_SHORTEST_TICK = 0.05
+_OVERLONG = Reply(500, ("The command line is too long.",))
+_GARBLED = Reply(500, ("That is no command.",))
+_FAILED = Reply(451, ("The server failed to do this; the administrator's log says why.",))
+# The first word of another protocol's client: a browser made to send FTP commands (ALPACA), a mailer.
+_FOREIGN = frozenset({"GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PATCH", "PRI", "EHLO", "HELO"})
+_TLS_HANDSHAKE = b"\x16\x03"
+
+
+@dataclass(frozen=True, slots=True)
+class Facilities:
+    """What every control connection uses of the service."""
+
+    loop: asyncio.AbstractEventLoop
+    desk: Desk
+    pool: Executor
+    tls: TlsService
+    limits: Limits
+
+
+class Control:
+    """A control connection."""
+
+    __slots__ = (
+        "_channel",
+        "_clock",
+        "_closing",
+        "_facilities",
+        "_last_moved",
+        "_lines",
+        "_loop",
+        "_on_close",
+        "_paces",
+        "_recital",
+        "_task",
+        "_tls_context",
+        "_touched",
+        "_transfer",
+        "_working",
+        "link",
+        "peer",
+    )
+
+    def __init__(
+        self,
+        facilities: Facilities,
+        connection: socket.socket,
+        link: Link,
+        on_close: Callable[["Control"], None],
+    ) -> None:
+        self.link = link
+        self.peer: Peer = Visitor(link)
+        self._facilities = facilities
+        self._loop = facilities.loop
+        self._channel = ControlChannel(self._loop, connection, self._take_lines, self._ended, self._sent)
+        self._on_close = on_close
+        self._lines: deque[bytes | None] = deque()
+        self._transfer: Transfer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._recital: Recite | None = None
+        self._paces: Paces | None = None
+        self._tls_context: ssl.SSLContext | None = None
+        self._working = False
+        self._closing = False
+        self._touched = self._loop.time()
+        self._last_moved = -1
+        self._clock: asyncio.TimerHandle | None = None
+
+    def start(self, greeting: Reply, implicit_tls: bool) -> None:
+        """Greet the client, after a handshake where TLS is implicit, and begin to read."""
+        self._tick()
+        if implicit_tls:
+            self.link.private = (
+                True  # RFC 4217 has no implicit TLS; its clients expect data to be private too
+            )
+            self.link.buffer_size_said = True
+            self._channel.begin_tls(self._facilities.tls.wrap_control, lambda: self._secured(greeting))
+        else:
+            self._say(greeting)
+            self._channel.resume()
+
+    # Lines ------------------------------------------------------------------------------------------------------
+
+    def _take_lines(self, lines: Lines) -> None:
+        if isinstance(self.peer, Session):
+            self._touched = self._loop.time()
+        if self._transfer is not None:
+            lines = self._interrupt(lines)
+        self._lines.extend(lines)
+        if len(self._lines) > _MOST_WAITING:
+            self._channel.pause()
+        self._work()
+
+    def _interrupt(self, lines: Lines) -> Lines:
+        """During a transfer: let ABOR end it and STAT be answered; returns the lines that wait."""
+        waiting: Lines = []
+        for line in lines:
+            row = verbs.get(line.strip().upper().decode("latin-1")) if line else None
+            if row is None or self._transfer is None or row.interrupt is Interrupt.WAITS:
+                waiting.append(line)
+            elif row.interrupt is Interrupt.ABORTS:
+                self._lines.extend(waiting)
+                self._lines.append(line)
+                waiting = []
+                self._transfer.abort("ABOR")
+            else:
+                self._handle(line)
+                self._channel.flush()
+        return waiting
+
+    def _ended(self, reason: str) -> None:
+        """The client has ended its side, or the connection is lost: what was said before may still be carried out."""
+        if reason:
+            self.close(reason)
+        elif self._transfer is not None:
+            self.close("the client closed the connection during a transfer")
+        else:
+            self._work()
+
+    def _sent(self) -> None:
+        self._touched = self._loop.time()
+        if self._recital is not None:
+            self._recite()
+        self._work()
+
+    @property
+    def _busy(self) -> bool:
+        return self._transfer is not None or self._task is not None or self._recital is not None
+
+    def _work(self) -> None:
+        """Carry out the lines that wait, as far as nothing makes them wait longer."""
+        if self._working or self._closing:
+            return
+        self._working = True
+        try:
+            while (
+                self._lines and not self._busy and not self._closing and self._channel.unsent < _MOST_UNSENT
+            ):
+                self._handle(self._lines.popleft())
+        finally:
+            self._working = False
+        self._channel.flush()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read further, unless the client has ended or sends more than it lets us answer."""
+        if self._channel.ended:
+            if not self._busy and not self._lines:
+                self.close("the client closed the connection")
+        elif len(self._lines) <= _MOST_WAITING:
+            self._channel.resume()
+
+    def _handle(self, line: bytes | None) -> None:
+        """Carry out one line; None was too long to be one."""
+        if line is None:
+            self._reply(_OVERLONG)
+            return
+        try:
+            command = Command.decode(line)
+        except RemoteError:
+            if isinstance(self.peer, Visitor) and line.startswith(_TLS_HANDSHAKE):
+                self.close("TLS was spoken without AUTH TLS")
+            else:
+                self._reply(_GARBLED)
+            return
+        if command.verb in _FOREIGN and isinstance(self.peer, Visitor):
+            self.close("another protocol than FTP was spoken")
+            return
+        if logger.isEnabledFor(logging.DEBUG):
+            event(logger, logging.DEBUG, "command", session=self.link.number, line=str(command))
+        self._take_outcome(dispatch(self.peer, command, self._on_thread))
+
+    # Outcomes ---------------------------------------------------------------------------------------------------
+
+    def _take_outcome(self, outcome: Outcome | Awaitable[Outcome]) -> None:
+        """Carry an outcome out, now or when it has come."""
+        if isinstance(outcome, Awaitable):
+            self._channel.flush()
+            self._task = self._loop.create_task(self._await_outcome(outcome))
+        else:
+            self._carry_out(outcome)
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        match outcome:
+            case Reply():
+                self._reply(outcome)
+            case Send() | Tell() | Receive():
+                self._begin_transfer(outcome)
+            case Identify():
+                self._reply(self._facilities.desk.identify(self._visitor(), outcome.name))
+            case Login():
+                self._take_outcome(
+                    self._facilities.desk.log_in(self._visitor(), outcome.name, outcome.password)
+                )
+            case Admit():
+                self.peer = outcome.session
+                self._paces = self._facilities.desk.pace(outcome.session.account)
+                self._reply(outcome.reply)
+            case Restart():
+                self._leave_session()
+                self._reply(outcome.reply)
+            case Secure():
+                self._secure(outcome)
+            case Unsecure():
+                self._say(outcome.reply)
+                self._tls_context = self._channel.tls_context  # data connections stay protected by it
+                self._channel.end_tls()
+                self.link.secure = False
+            case Abort():
+                self._reply(outcome.reply)
+            case Recite():
+                self._recital = outcome
+                self._channel.write(f"{outcome.code}-{outcome.opening}\r\n".encode())
+                self._recite()
+            case Leave():
+                self._say(outcome.reply)
+                self.close("it was left")
+            case _:
+                raise NotImplementedError(outcome)
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._facilities.pool, work)
+
+    async def _await_outcome(self, coming: Awaitable[Outcome]) -> None:
+        try:
+            outcome = await coming
+        except Exception as error:
+            logger.exception("a command failed", exc_info=error)
+            outcome = _FAILED
+        self._task = None
+        self._touched = self._loop.time()
+        if self._closing:
+            self._undo(outcome)
+            return
+        self._carry_out(outcome)
+        self._work()
+
+    def _undo(self, outcome: Outcome) -> None:
+        """The connection ended while a thread worked: give back what the outcome holds."""
+        if isinstance(outcome, Admit):
+            self._facilities.desk.leave(outcome.session)
+        elif isinstance(outcome, Send):
+            outcome.source.close()
+        elif isinstance(outcome, Receive):
+            outcome.upload.abandon_untouched()
+
+    def _visitor(self) -> Visitor:
+        """Who may log in: a member has to leave first."""
+        if isinstance(self.peer, Session):
+            return self._leave_session()
+        return self.peer
+
+    def _leave_session(self) -> Visitor:
+        """Nobody is logged in any more; what TLS protects stays protected."""
+        if isinstance(self.peer, Visitor):  # neither his failures nor his time are forgiven
+            self.peer.name = None
+            return self.peer
+        self._facilities.desk.leave(self.peer)
+        self._paces = None
+        self.peer = Visitor(self.link)
+        self._touched = self._loop.time()
+        return self.peer
+
+    def _secure(self, outcome: Secure) -> None:
+        self._say(outcome.reply)
+        self._leave_session()
+        self._lines.clear()
+        self.link.private = outcome.private
+        self._channel.begin_tls(self._facilities.tls.wrap_control, self._secured)
+
+    def _secured(self, greeting: Reply | None = None) -> None:
+        self.link.secure = True
+        if greeting is not None:
+            self._say(greeting)
+
+    # Transfers --------------------------------------------------------------------------------------------------
+
+    def _begin_transfer(self, job: Send | Tell | Receive) -> None:
+        session, paces = self.peer, self._paces
+        assert isinstance(session, Session)
+        assert paces is not None
+        if self.link.tls_required and not self.link.private:
+            release(job)
+            self._reply(Reply(521, ("Data connections must be protected here: send PBSZ 0 and PROT P.",)))
+            return
+        around = Surroundings(
+            self._loop,
+            self._facilities.pool,
+            self._say,
+            self._channel.alive,
+            paces.upload,
+            paces.download,
+            self._protect,
+            self._facilities.tls.reuse_required,
+        )
+        self._last_moved = -1
+        self._transfer = Transfer(session, session.port, job, around, self._transferred)
+        self._transfer.start()
+
+    def _protect(self, connection: socket.socket, upload: bool) -> ssl.SSLSocket:
+        context = self._tls_context or self._channel.tls_context
+        assert context is not None, "PROT P needs TLS on the control connection first"
+        return self._facilities.tls.wrap_data(connection, context, upload)
+
+    def _transferred(self, reply: Reply) -> None:
+        self._transfer = None
+        self._touched = self._loop.time()
+        self._reply(reply)
+        self._work()
+
+    # Replies ----------------------------------------------------------------------------------------------------
+
+    def _reply(self, reply: Reply) -> None:
+        self._channel.write(reply.encode())
+        if not self._working:
+            self._channel.flush()
+
+    def _say(self, reply: Reply) -> None:
+        """Write a reply at once."""
+        self._channel.write(reply.encode())
+        self._channel.flush()
+
+    def _recite(self) -> None:
+        """Say the next lines of a long answer, as long as the client reads them."""
+        recital = self._recital
+        while recital is not None and not self._closing:
+            self._channel.flush()
+            if self._channel.unsent:
+                return
+            lines = list(islice(recital.lines, _SLICE))
+            if not lines:
+                self._recital = None
+                self._reply(Reply(recital.code, (recital.closing,)))
+                return
+            self._channel.write(("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape"))
+
+    # Deadlines and the end --------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Look which deadline has passed; come again when the next could."""
+        if self._closing:
+            return
+        limits = self._facilities.limits
+        left = self._check_deadline()
+        if not self._closing:
+            shortest = min(limits.login_seconds, limits.idle_seconds, limits.data_seconds)
+            self._clock = self._loop.call_later(min(shortest, max(left, _SHORTEST_TICK)), self._tick)
+
+    def _check_deadline(self) -> float:
+        """Seconds until the deadline that holds now; past it, what it demands is done."""
+        limits, now = self._facilities.limits, self._loop.time()
+        if self._task is not None:
+            return limits.idle_seconds
+        if self._transfer is not None:
+            if self._transfer.moved != self._last_moved:
+                self._last_moved = self._transfer.moved
+                self._touched = now
+            left = self._touched + limits.data_seconds - now
+            if left <= 0:
+                self._transfer.abort("Timed out")
+        elif isinstance(self.peer, Visitor):
+            left = self._touched + limits.login_seconds - now
+            if left <= 0:
+                self.leave(f"No login within {limits.login_seconds:g} seconds, closing.")
+        else:
+            left = self._touched + limits.idle_seconds - now
+            if left <= 0:
+                self.leave(f"No command for {limits.idle_seconds:g} seconds, closing.")
+        return left
+
+    def leave(self, text: str) -> None:
+        """Close from our side with a 421 (time-out, shutdown, kick); a transfer that runs ends with 426 first."""
+        if self._transfer is not None:
+            self._transfer.abort(text)
+        self._say(Reply(421, (text,)))
+        self.close(text)
+
+    def close(self, reason: str) -> None:
+        """End the connection and everything that hangs on it."""
+        if self._closing:
+            return
+        if self._transfer is not None:
+            transfer, self._transfer = self._transfer, None
+            transfer.cancel()
+        self._closing = True
+        if self._clock is not None:
+            self._clock.cancel()
+        if isinstance(self.peer, Session):
+            self._facilities.desk.leave(self.peer)
+        event(logger, logging.DEBUG, "closed", session=self.link.number, reason=reason)
+        self._channel.close()
+        self._on_close(self)

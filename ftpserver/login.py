@@ -1,0 +1,182 @@
+"""The desk where a visitor logs in: checks the password, counts the sessions, opens the home, makes the Session.
+
+A password that was right a moment ago is answered at once, so a client's second connection costs no bcrypt;
+any other is checked on a thread. Three failures end the connection (RFC 2577 section 5); what the client is
+told never says why a login failed, the log does.
+"""
+
+import asyncio
+import errno
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ftpserver.accounts.account import Account
+from ftpserver.auth.authenticator import Authenticator, Refused
+from ftpserver.auth.password import TooBusy
+from ftpserver.config.settings import Settings
+from ftpserver.data.pace import Pace
+from ftpserver.data.passive import PassivePorts
+from ftpserver.data.port import SessionPort
+from ftpserver.home import Home
+from ftpserver.log import event
+from ftpserver.outcome import Admit, Leave, Outcome
+from ftpserver.quota.base import Ledger, LedgerFault, Limits
+from ftpserver.session import Session, Visitor
+from ftpserver.storage.local import LocalStorage
+from ftpserver.upload import UploadPolicy
+from ftpwire.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+
+
+def staging_of(settings: Settings) -> Path:
+    """Where uploads that will replace a file wait: beside the homes, so on their file system and in none of them."""
+    return settings.homes / ".ftpserver-staging"
+
+
+@dataclass(slots=True)
+class Paces:
+    """The rate limits that all sessions of one user share."""
+
+    upload: Pace
+    download: Pace
+    sessions: int = 0
+
+
+@dataclass(slots=True)
+class Desk:
+    """What logging in needs of the service."""
+
+    loop: asyncio.AbstractEventLoop
+    settings: Settings
+    authenticator: Authenticator
+    ledger: Ledger
+    passive: PassivePorts
+    announce: Callable[[str, str], str]
+    """The address to tell in a 227, from (client, local address)."""
+    users: Counter[str] = field(default_factory=Counter)
+    """Sessions by user."""
+    paces: dict[str, Paces] = field(default_factory=dict)
+
+    def identify(self, visitor: Visitor, name: str) -> Reply:
+        """The answer to USER: the same for every name, but before a password is sent where none may be."""
+        link = visitor.link
+        visitor.name = None
+        if not link.secure and (link.tls_required or self.authenticator.demands_tls(name)):
+            return Reply(530, ("Logins over TLS only: send AUTH TLS first.",))
+        visitor.name = name
+        return Reply(331, ("Password required.",))
+
+    def log_in(self, visitor: Visitor, name: str, password: bytes) -> Outcome | Awaitable[Outcome]:
+        """Admit, or a reply that refuses; at once when no hash has to be computed."""
+        try:
+            account = self.authenticator.quick(name, password, visitor.link.peer[0])
+        except Refused as refused:
+            return self._refuse(visitor, name, refused)
+        if account is not None:
+            return self._admit(visitor, account)
+        return self._check(visitor, name, password)
+
+    async def _check(self, visitor: Visitor, name: str, password: bytes) -> Outcome:
+        try:
+            account = await self.authenticator.check(name, password, visitor.link.peer[0])
+        except Refused as refused:
+            return self._refuse(visitor, name, refused)
+        except TooBusy:
+            return Leave(Reply(421, ("Too many logins at once, try again in a moment.",)))
+        return self._admit(visitor, account)
+
+    def _refuse(self, visitor: Visitor, name: str, refused: Refused) -> Outcome:
+        visitor.failures += 1
+        event(
+            logger,
+            logging.WARNING,
+            "login refused",
+            session=visitor.link.number,
+            user=name,
+            address=visitor.link.peer[0],
+            reason=refused.reason,
+        )
+        if refused.wait:
+            return Leave(
+                Reply(421, (f"Too many failed logins; try again in {int(refused.wait) + 1} seconds.",))
+            )
+        if visitor.failures >= TRIES:
+            return Leave(Reply(530, ("Login incorrect; too many tries, the connection is closed.",)))
+        return Reply(530, ("Login incorrect.",))
+
+    def _admit(self, visitor: Visitor, account: Account) -> Outcome:
+        limits = [n for n in (account.limits.sessions, self.settings.limits.sessions_per_user) if n]
+        if limits and self.users[account.name] >= min(limits):
+            return Reply(
+                530, (f"This user has {self.users[account.name]} sessions already, the most allowed.",)
+            )
+        try:
+            home = self._open_home(account)
+        except (OSError, LedgerFault) as error:
+            logger.error("the home of %s cannot be opened: %s", account.name, error)
+            return Reply(530, ("Your home cannot be opened; tell the administrator.",))
+        link = visitor.link
+        port = SessionPort(
+            self.loop,
+            self.passive,
+            link.local[0],
+            link.peer[0],
+            lambda local: self.announce(link.peer[0], local),
+        )
+        self.users[account.name] += 1
+        event(logger, logging.INFO, "login", session=link.number, user=account.name, address=link.peer[0])
+        return Admit(Session(link, account, home, port), Reply(230, (f"Welcome, {account.name}.",)))
+
+    def _open_home(self, account: Account) -> Home:
+        settings = self.settings
+        path, staging = account.home_path(settings.homes), staging_of(settings)
+        if path == staging or staging in path.parents:
+            raise OSError(errno.EPERM, "that is where unfinished uploads are kept", str(path))
+        storage = LocalStorage.open(
+            path,
+            below=settings.homes,
+            create=True,
+            staging=staging_of(settings),
+        )
+        try:
+            limits = Limits(account.quota.bytes, account.quota.files)
+            tally = self.ledger.open(str(path), limits)
+        except BaseException:
+            storage.close()
+            raise
+        policy = UploadPolicy(keep=settings.uploads.interrupted == "keep", durable=settings.uploads.durable)
+        return Home(storage, tally, account.permissions, policy)
+
+    def pace(self, account: Account) -> Paces:
+        """The rate limits of a user whose session begins; to be given back by `leave`."""
+        limits = account.limits
+        paces = self.paces.get(account.name)
+        if paces is None:
+            clock = self.loop.time
+            paces = self.paces[account.name] = Paces(
+                Pace(limits.upload_rate, clock), Pace(limits.download_rate, clock)
+            )
+        paces.upload.rate = limits.upload_rate
+        paces.download.rate = limits.download_rate
+        paces.sessions += 1
+        return paces
+
+    def leave(self, session: Session) -> None:
+        """A session has ended: release what it held."""
+        name = session.account.name
+        self.users[name] -= 1
+        if self.users[name] <= 0:
+            del self.users[name]
+        paces = self.paces.get(name)
+        if paces is not None:
+            paces.sessions -= 1
+            if paces.sessions <= 0:
+                del self.paces[name]
+        session.port.drop()
+        session.home.close()

@@ -1,0 +1,142 @@
+"""TLS of the service: one place decides versions, ciphers, certificates and what a session may be resumed for.
+
+Rules (RFC 4217, and what its implementations got wrong):
+
+* TLS 1.2 and 1.3 only, forward secrecy and authenticated encryption only, no compression, no renegotiation.
+* A certificate file that changes is read anew (`reload`, on a thread); those connected keep what they have, and a
+  pair that cannot be read leaves the old one in force.
+* A data connection may resume the TLS session of its control connection. With `data_session_reuse: require` it
+  must: then every control connection gets a context of its own, so that the keys of its tickets are its own and a
+  resumed session proves that the data connection comes from the same client.
+* TLS 1.3 sends tickets after the handshake. A client that uploads does not read them, and closing a socket with
+  unread bytes resets it: lftp's uploads were cut so, two of 300. So a connection for an upload gets no ticket. A
+  client that uses a ticket only once (curl) then has none left, so the connection after an upload need not resume.
+"""
+
+import logging
+import os
+import socket
+import ssl
+from pathlib import Path
+
+from ftpserver.config.settings import Tls
+
+logger = logging.getLogger(__name__)
+
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_CONTROL_TICKETS = 4
+_DATA_TICKETS = 1
+
+
+class TlsFault(Exception):
+    """The certificate or key cannot be used; the text says which file and why."""
+
+
+class TlsService:
+    """Makes TLS connections as the settings say."""
+
+    def __init__(self, settings: Tls) -> None:
+        """Load the certificate. Raises TlsFault when TLS is required and cannot be had."""
+        self._settings = settings
+        self._stamps = self._read_stamps()
+        self._shared: ssl.SSLContext | None = None
+        if settings.mode == "off":
+            return
+        try:
+            self._shared = self._make_context()
+        except TlsFault as fault:
+            if settings.mode == "required":
+                raise
+            logger.warning("TLS is not offered: %s", fault)
+
+    @property
+    def offered(self) -> bool:
+        """Whether a client can have TLS."""
+        return self._shared is not None
+
+    @property
+    def required(self) -> bool:
+        """Whether nobody may log in without."""
+        return self._settings.mode == "required"
+
+    @property
+    def reuse_required(self) -> bool:
+        """Whether a data connection must resume its control connection's TLS session."""
+        return self._settings.data_session_reuse == "require"
+
+    def wrap_control(self, connection: socket.socket) -> ssl.SSLSocket:
+        """The TLS side of a control connection; the handshake is still to be made."""
+        context = self._make_context() if self.reuse_required else self._shared
+        assert context is not None, "asked for TLS that is not offered"
+        return self._wrap(context, connection, _CONTROL_TICKETS, ragged=True)
+
+    def wrap_data(self, connection: socket.socket, control: ssl.SSLContext, upload: bool) -> ssl.SSLSocket:
+        """The TLS side of a data connection, in the context of its control connection."""
+        return self._wrap(control, connection, 0 if upload else _DATA_TICKETS, ragged=False)
+
+    def _wrap(
+        self, context: ssl.SSLContext, connection: socket.socket, tickets: int, ragged: bool
+    ) -> ssl.SSLSocket:
+        # The connection takes its number of tickets from the context when it is made.
+        context.num_tickets = 0 if self._settings.data_session_reuse == "off" else tickets
+        return context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=ragged
+        )
+
+    def reload(self) -> None:
+        """Read the certificate anew if its files have changed; may block."""
+        if self._settings.mode == "off":
+            return
+        stamps = self._read_stamps()
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        try:
+            self._shared = self._make_context()
+        except TlsFault as fault:
+            logger.error("the changed certificate is not used: %s", fault)
+        else:
+            logger.info("the certificate was read anew")
+
+    def _read_stamps(self) -> list[tuple[int, int, int] | None]:
+        files = (self._settings.certificate, self._settings.private_key, self._settings.client_ca)
+        return [_stamp(file) if file is not None else None for file in files]
+
+    def _make_context(self) -> ssl.SSLContext:
+        settings = self._settings
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(_CIPHERS)
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        if settings.data_session_reuse == "off":
+            context.options |= ssl.OP_NO_TICKET
+        try:
+            context.load_cert_chain(settings.certificate, settings.private_key, password=_no_password)
+            if settings.client_ca is not None:
+                context.load_verify_locations(settings.client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except (OSError, ValueError) as error:
+            raise TlsFault(f"{settings.certificate}, {settings.private_key}: {_reason(error)}") from error
+        return context
+
+
+def _no_password() -> str:
+    raise ValueError(
+        "the private key is encrypted; store it without a password, readable by the service only"
+    )
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        facts = os.stat(file)
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)

@@ -1,0 +1,343 @@
+"""One transfer, from the command to its final reply.
+
+    open the data connection -> 150 -> (TLS handshake) -> a mover of data/ -> close -> settle the file -> 226 or why not
+
+Rules (RFC 959 section 5.4, and what peers get wrong): the 150 is written before the first byte moves; every transfer
+ends with exactly one final reply, however it ends; a 226 is never said for data that was dropped; a refused client is
+drained, not reset; a download that breaks is reset, so that nobody takes the part for the whole.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from ftpserver.data.mover import Mover
+from ftpserver.data.pace import Pace
+from ftpserver.data.port import SessionPort
+from ftpserver.data.receive import FileReceiver
+from ftpserver.data.secure import Handshake, drain, finish
+from ftpserver.data.send import ChunkSender, FileChunks, FileSender, LineChunks
+from ftpserver.data.text import FromNetwork, ToNetwork
+from ftpserver.log import event
+from ftpserver.outcome import Receive, Send, Tell
+from ftpserver.quota.base import HomeBusy
+from ftpserver.refusal import reply_to
+from ftpserver.session import Session
+from ftpserver.upload import Ending, Fate
+from ftpwire.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+_REUSE = (
+    "The data connection must resume the TLS session of the control connection"
+    " (server setting tls.data_session_reuse: require)."
+)
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
+_DRAIN_SECONDS = 30.0
+_FIRST_LINES = 257
+_LINES = 1000
+_NETWORK_ERRNOS = frozenset(
+    {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
+)
+
+
+class Aborted(Exception):
+    """The transfer was ended from our side; `reason` goes into the 426."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+TlsRefused = Aborted("The TLS session was not resumed")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a transfer needs of the connection it belongs to."""
+
+    loop: asyncio.AbstractEventLoop
+    pool: Executor
+    say: Callable[[Reply], None]
+    """Write a reply now."""
+    alive: Callable[[], bool]
+    """Whether the control connection has not ended."""
+    upload_pace: Pace | None
+    download_pace: Pace | None
+    protect: Callable[[socket.socket, bool], ssl.SSLSocket]
+    """Give a data connection (for an upload?) its TLS side."""
+    reuse_required: bool
+    """Whether the TLS session of the control connection must be resumed."""
+
+
+class Transfer:
+    """Carries out a Send, Tell or Receive and then calls `done` with the final reply, once."""
+
+    def __init__(
+        self,
+        session: Session,
+        port: SessionPort,
+        job: Send | Tell | Receive,
+        around: Surroundings,
+        done: Callable[[Reply], None],
+    ) -> None:
+        self._session = session
+        self._port = port
+        self._job = job
+        self._around = around
+        self._done: Callable[[Reply], None] | None = done
+        self._connection: socket.socket | None = None
+        self._secure: ssl.SSLSocket | None = None
+        self._mover: Mover | None = None
+        self._settling = False
+        """A thread puts the upload in place: it is too late to end it."""
+
+    @property
+    def moved(self) -> int:
+        """Bytes moved so far on the data connection."""
+        return self._mover.moved if self._mover is not None else 0
+
+    def start(self) -> None:
+        """Begin; a small transfer over a connection that stands is finished when this returns."""
+        self._port.open(self._opened)
+
+    def abort(self, reason: str) -> None:
+        """End it with 426 (or 425 before there was a data connection)."""
+        if self._settling:
+            return
+        if self._mover is not None:
+            self._mover.stop()
+        if self._connection is None:
+            self._port.drop()
+            release(self._job)
+            self._finish(Reply(425, (f"{reason}; there was no data connection.",)))
+        else:
+            self._ended(Aborted(reason))
+
+    def cancel(self) -> None:
+        """The control connection is gone: end it without a word."""
+        self._done = None
+        self.abort("The control connection was closed")
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _opened(self, connection: socket.socket | None, why: str) -> None:
+        if connection is None:
+            release(self._job)
+            self._finish(Reply(425, (why,)))
+            return
+        self._connection = connection
+        self._around.say(self._job.opening)
+        if self._done is None:  # saying it has shown that the client is gone, and ended this
+            return
+        if self._session.link.private:
+            self._shake_hands(connection)
+        else:
+            self._move()
+
+    def _shake_hands(self, connection: socket.socket) -> None:
+        """TLS begins after the 150: a client that has not read it is not ready for a handshake (RFC 4217)."""
+        self._secure = self._around.protect(connection, isinstance(self._job, Receive))
+        self._connection = self._secure
+        self._mover = Handshake(self._around.loop, self._secure, self._shaken)
+        self._mover.start()
+
+    def _shaken(self, error: Exception | None) -> None:
+        assert self._secure is not None
+        if error is None and not self._may_resume(self._secure):
+            error = TlsRefused
+        if error is None:
+            self._move()
+            return
+        if error is TlsRefused and isinstance(self._job, Receive):
+            self._drain_connection()
+        else:
+            self._close_connection(reset=error is not TlsRefused)
+        release(self._job)
+        self._log(error)
+        text = "The TLS handshake on the data connection failed." if error is not TlsRefused else _REUSE
+        self._finish(Reply(522, (text,)))
+
+    def _may_resume(self, secure: ssl.SSLSocket) -> bool:
+        """Whether the TLS session was resumed, or need not be."""
+        link = self._session.link
+        allowed = secure.session_reused or not self._around.reuse_required or link.ticket_used_up
+        link.ticket_used_up = isinstance(self._job, Receive) and secure.version() == "TLSv1.3"
+        return allowed
+
+    def _move(self) -> None:
+        self._mover = self._choose_mover()
+        self._mover.start()
+
+    def _choose_mover(self) -> Mover:
+        job, around, connection = self._job, self._around, self._connection
+        assert connection is not None
+        if isinstance(job, Receive):
+            convert = FromNetwork() if job.text else None
+            return FileReceiver(around.loop, connection, job.upload, convert, around.upload_pace, self._ended)
+        if isinstance(job, Tell):
+            chunks = LineChunks(_slicer(job.lines), "utf-8", _FIRST_LINES, _LINES)
+            return ChunkSender(around.loop, connection, chunks, around.pool, None, self._ended)
+        if job.text or self._secure is not None:
+            chunks_of_file = FileChunks(job.source, ToNetwork(job.after_cr) if job.text else None)
+            return ChunkSender(
+                around.loop, connection, chunks_of_file, around.pool, around.download_pace, self._ended
+            )
+        return FileSender(around.loop, connection, job.source, around.download_pace, self._ended)
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _ended(self, error: Exception | None) -> None:
+        if isinstance(self._job, Receive):
+            self._end_upload(self._job, error)
+            return
+        self._close_connection(reset=error is not None)
+        release(self._job)
+        self._log(error)
+        self._finish(Reply(226, ("Transfer complete.",)) if error is None else _failure(error))
+
+    def _end_upload(self, job: Receive, error: Exception | None) -> None:
+        """Close or drain the data connection, then put the file in place or not."""
+        error = self._judge_close_notify(error)
+        if error is None:
+            error = self._incomplete(job)
+        ending = Ending.COMPLETE
+        if error is not None:
+            ending = Ending.CUT if isinstance(error, Aborted) or _is_network(error) else Ending.REFUSED
+        if ending is Ending.REFUSED:
+            self._drain_connection()
+        else:
+            self._close_connection(reset=isinstance(error, Aborted))
+        try:
+            fate = job.upload.finish(ending)
+        except HomeBusy:
+            self._settling = True
+            finishing = partial(job.upload.finish, ending, wait=True)
+            future = self._around.loop.run_in_executor(self._around.pool, finishing)
+            future.add_done_callback(lambda done: self._settled(job, error, done.exception(), _result(done)))
+        except Exception as failure:
+            self._settled(job, error, failure, None)
+        else:
+            self._settled(job, error, None, fate)
+
+    def _judge_close_notify(self, error: Exception | None) -> Exception | None:
+        """Under TLS an end without close_notify may be a cut, but many clients never say it.
+
+        So it is a cut when this client has said it before.
+        """
+        link = self._session.link
+        if isinstance(error, ssl.SSLEOFError):
+            return (
+                Aborted("The data connection was cut (no TLS close_notify)")
+                if link.says_close_notify
+                else None
+            )
+        if error is None and self._secure is not None:
+            link.says_close_notify = True
+        return error
+
+    def _incomplete(self, job: Receive) -> Exception | None:
+        """A clean end of the data is the end of the file only if the client lives and sent what it promised."""
+        if not self._around.alive():
+            return Aborted("The control connection was closed")
+        if job.upload.expected and not job.text and self.moved < job.upload.expected:
+            return Aborted(f"Only {self.moved} of the {job.upload.expected} bytes that ALLO promised came")
+        return None
+
+    def _settled(
+        self, job: Receive, error: Exception | None, failure: BaseException | None, fate: Fate | None
+    ) -> None:
+        """The file has its fate: say it."""
+        if isinstance(failure, Exception):
+            error = error or failure
+        self._log(error, fate)
+        if error is None:
+            name = f" Unique file name: {job.name}" if job.name else ""
+            self._finish(Reply(226, (f"Transfer complete.{name}",)))
+            return
+        reply = _failure(error)
+        if fate is Fate.KEPT:
+            reply = Reply(reply.code, (f"{reply.lines[0]} What came is kept: resume it or delete it.",))
+        self._finish(reply)
+
+    def _close_connection(self, reset: bool) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        elif isinstance(connection, ssl.SSLSocket):
+            finish(self._around.loop, connection)
+            return
+        connection.close()
+
+    def _drain_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            drain(self._around.loop, connection, _DRAIN_SECONDS)
+
+    def _finish(self, reply: Reply) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(reply)
+
+    def _log(self, error: Exception | None, fate: Fate | None = None) -> None:
+        job = self._job
+        what = job.what if isinstance(job, Tell) else ("upload" if isinstance(job, Receive) else "download")
+        event(
+            logger,
+            logging.DEBUG if isinstance(job, Tell) else logging.INFO,
+            what,
+            session=self._session.link.number,
+            user=self._session.account.name,
+            path=None if isinstance(job, Tell) else job.path.text,
+            bytes=self.moved,
+            fate=fate.value if fate is not None else None,
+            error=None if error is None else (str(error) or type(error).__name__),
+        )
+
+
+def release(job: Send | Tell | Receive) -> None:
+    """Give back the file side of a job that moves nothing more."""
+    if isinstance(job, Send):
+        job.source.close()
+    elif isinstance(job, Receive):
+        job.upload.abandon_untouched()
+    elif isinstance(job.lines, Generator):
+        with contextlib.suppress(ValueError):  # a thread makes lines this moment and then drops the last reference
+            job.lines.close()
+
+
+def _slicer(lines: Iterator[str]) -> Callable[[int], list[str]]:
+    return lambda count: list(islice(lines, count))
+
+
+def _result(future: "asyncio.Future[Fate]") -> Fate | None:
+    return None if future.exception() is not None else future.result()
+
+
+def _is_network(error: Exception) -> bool:
+    if isinstance(error, ConnectionError | TimeoutError | ssl.SSLError):
+        return True
+    return isinstance(error, OSError) and error.errno in _NETWORK_ERRNOS
+
+
+def _failure(error: Exception) -> Reply:
+    if isinstance(error, Aborted):
+        return Reply(426, (f"{error.reason}; transfer aborted.",))
+    if _is_network(error):
+        return Reply(426, ("The data connection broke; transfer aborted.",))
+    reply = reply_to(error)
+    if reply is None:
+        logger.exception("a transfer failed", exc_info=error)
+        return Reply(451, ("The server failed to do this; the administrator's log says why.",))
+    return reply
