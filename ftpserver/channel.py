@@ -137,6 +137,11 @@ class ControlChannel:
         except OSError:
             return False
 
+    def end(self) -> None:
+        """Read nothing any more, as if the client had ended its side."""
+        self.pause()
+        self.ended = True
+
     # Writing ----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:

@@ -155,10 +155,10 @@ class Control:
         """During a transfer: let ABOR end it and STAT be answered; returns the lines that wait."""
         waiting: Lines = []
         for line in lines:
-            row = verbs.get(line.strip().upper().decode("latin-1")) if line else None
-            if row is None or self._transfer is None or row.interrupt is Interrupt.WAITS:
+            interrupt = _interrupt_of(line)
+            if self._transfer is None or interrupt is Interrupt.WAITS:
                 waiting.append(line)
-            elif row.interrupt is Interrupt.ABORTS:
+            elif interrupt is Interrupt.ABORTS:
                 self._lines.extend(waiting)
                 self._lines.append(line)
                 waiting = []
@@ -178,7 +178,8 @@ class Control:
             self._work()
 
     def _sent(self) -> None:
-        self._touched = self._loop.time()
+        if isinstance(self.peer, Session):
+            self._touched = self._loop.time()
         if self._recital is not None:
             self._recite()
         self._work()
@@ -193,20 +194,28 @@ class Control:
             return
         self._working = True
         try:
-            while (
-                self._lines and not self._busy and not self._closing and self._channel.unsent < _MOST_UNSENT
-            ):
+            while self._lines and not self._closing and self._channel.unsent < _MOST_UNSENT:
+                if self._busy and not self._abort_that_waits():
+                    break
                 self._handle(self._lines.popleft())
         finally:
             self._working = False
         self._channel.flush()
         self._read_on()
 
+    def _abort_that_waits(self) -> bool:
+        """Whether an ABOR, sent in one breath with the transfer that runs now, has ended it."""
+        if self._transfer is not None and any(
+            _interrupt_of(line) is Interrupt.ABORTS for line in self._lines
+        ):
+            self._transfer.abort("ABOR")
+        return not self._busy
+
     def _read_on(self) -> None:
         """Read further, unless the client has ended or sends more than it lets us answer."""
         if self._channel.ended:
-            if not self._busy and not self._lines:
-                self.close("the client closed the connection")
+            if not self._busy and not self._lines and not self._channel.unsent:
+                self.close("everything was said")
         elif len(self._lines) <= _MOST_WAITING:
             self._channel.resume()
 
@@ -215,6 +224,8 @@ class Control:
         if line is None:
             self._reply(_OVERLONG)
             return
+        if self.link.charset is not None:
+            line = self.link.charset.inbound(line)
         try:
             command = Command.decode(line)
         except RemoteError:
@@ -273,8 +284,9 @@ class Control:
                 self._channel.write(f"{outcome.code}-{outcome.opening}\r\n".encode())
                 self._recite()
             case Leave():
-                self._say(outcome.reply)
-                self.close("it was left")
+                self._lines.clear()
+                self._channel.end()  # it is closed when the client has read what was said before
+                self._reply(outcome.reply)
             case _:
                 raise NotImplementedError(outcome)
 
@@ -298,6 +310,7 @@ class Control:
     def _undo(self, outcome: Outcome) -> None:
         """The connection ended while a thread worked: give back what the outcome holds."""
         if isinstance(outcome, Admit):
+            self._facilities.desk.pace(outcome.session.account)  # which `leave` gives back
             self._facilities.desk.leave(outcome.session)
         elif isinstance(outcome, Send):
             outcome.source.close()
@@ -370,29 +383,46 @@ class Control:
 
     # Replies ----------------------------------------------------------------------------------------------------
 
+    def _encoded(self, reply: Reply) -> bytes:
+        data = reply.encode()
+        return data if self.link.charset is None else self.link.charset.outbound(data)
+
     def _reply(self, reply: Reply) -> None:
-        self._channel.write(reply.encode())
+        self._channel.write(self._encoded(reply))
         if not self._working:
             self._channel.flush()
 
     def _say(self, reply: Reply) -> None:
         """Write a reply at once."""
-        self._channel.write(reply.encode())
+        self._channel.write(self._encoded(reply))
         self._channel.flush()
 
     def _recite(self) -> None:
-        """Say the next lines of a long answer, as long as the client reads them."""
+        """Have the next lines of a long answer made, on a thread, when the client has read those before."""
+        self._channel.flush()
+        if self._recital is None or self._closing or self._channel.unsent:
+            return
+        slice_ = islice(self._recital.lines, _SLICE)
+        making = self._loop.run_in_executor(self._facilities.pool, list, slice_)
+        making.add_done_callback(self._recited)
+
+    def _recited(self, made: "asyncio.Future[list[str]]") -> None:
+        error = None if made.cancelled() else made.exception()
         recital = self._recital
-        while recital is not None and not self._closing:
-            self._channel.flush()
-            if self._channel.unsent:
-                return
-            lines = list(islice(recital.lines, _SLICE))
-            if not lines:
-                self._recital = None
-                self._reply(Reply(recital.code, (recital.closing,)))
-                return
-            self._channel.write(("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape"))
+        if recital is None or self._closing or made.cancelled():
+            return
+        if error is not None:
+            logger.error("a listing broke off: %s", error)
+        elif lines := made.result():
+            # A name may begin with digits; no line in the middle may look like the last one.
+            text = "".join(f" {line}\r\n" if line[:1].isdigit() else f"{line}\r\n" for line in lines)
+            data = text.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\xff")  # Telnet's IAC
+            self._channel.write(data if self.link.charset is None else self.link.charset.outbound(data))
+            self._recite()
+            return
+        self._recital = None
+        self._reply(Reply(recital.code, (recital.closing,)))
+        self._work()
 
     # Deadlines and the end --------------------------------------------------------------------------------------
 
@@ -423,13 +453,15 @@ class Control:
             if left <= 0:
                 self.leave(f"No login within {limits.login_seconds:g} seconds, closing.")
         else:
-            left = self._touched + limits.idle_seconds - now
+            idle = self.peer.idle_seconds or limits.idle_seconds
+            left = self._touched + idle - now
             if left <= 0:
-                self.leave(f"No command for {limits.idle_seconds:g} seconds, closing.")
+                self.leave(f"No command for {idle:g} seconds, closing.")
         return left
 
     def leave(self, text: str) -> None:
         """Close from our side with a 421 (time-out, shutdown, kick); a transfer that runs ends with 426 first."""
+        self._lines.clear()
         if self._transfer is not None:
             self._transfer.abort(text)
         self._say(Reply(421, (text,)))
@@ -450,3 +482,9 @@ class Control:
         event(logger, logging.DEBUG, "closed", session=self.link.number, reason=reason)
         self._channel.close()
         self._on_close(self)
+
+
+def _interrupt_of(line: bytes | None) -> Interrupt:
+    """What a line may do while a transfer runs; only a bare verb may do anything."""
+    row = verbs.get(line.strip().upper().decode("latin-1")) if line else None
+    return Interrupt.WAITS if row is None else row.interrupt

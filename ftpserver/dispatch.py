@@ -6,12 +6,15 @@ the next verb that is not about the data connection, RNFR until the very next on
 Most handlers answer at once. One that says `Later`, or that finds its home uncounted or busy, is finished on a thread.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from unicodedata import normalize
 
 from ftpserver.commands import site_verbs, verbs
 from ftpserver.commands.table import Audience, Row
+from ftpserver.data.passive import NoPort
 from ftpserver.outcome import Later, Outcome
 from ftpserver.quota.base import HomeBusy, Uncounted
 from ftpserver.refusal import refuse, reply_to
@@ -25,7 +28,8 @@ T = TypeVar("T")
 OnThread = Callable[[Callable[[], T]], Awaitable[T]]
 
 _UNIMPLEMENTED = frozenset({"SMNT", "ADAT", "CONF", "ENC", "MIC"})
-_PATIENCE = 8
+_PATIENCE = 10
+_PORT_PAUSE = 0.5  # seconds between two looks for a passive port that has become free
 
 
 def dispatch(
@@ -36,9 +40,11 @@ def dispatch(
     try:
         row, text = _row(command)
         _admit(peer, row)
+        if isinstance(peer, Session) and peer.account.normalize is not None and not text.isascii():
+            text = normalize("NFC", text)
         argument = row.parse(peer, text)
         answer = row.handler(peer, argument)
-    except (Uncounted, HomeBusy) as error:
+    except (Uncounted, HomeBusy, NoPort) as error:
         assert row is not None
         return _persist(peer, row, argument, error, on_thread)
     except Exception as error:
@@ -84,8 +90,11 @@ def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
         if row is None or not row.keeps_restart or (failed and row.verb == "REST"):
             peer.restart = 0
             peer.expected = 0
+            peer.range = None
         if row is None or failed or row.verb != "RNFR":
             peer.rename_from = None
+        if row is None or row.verb != "CPFR":
+            peer.copy_from = None
 
 
 async def _persist(
@@ -98,22 +107,30 @@ async def _persist(
         for _ in range(_PATIENCE):
             try:
                 if isinstance(answer, Exception):
-                    await on_thread(
-                        peer.home.recount if isinstance(answer, Uncounted) else peer.home.wait_until_quiet
-                    )
+                    await _outwait(answer, peer, on_thread)
                     answer = row.handler(peer, argument)
                 if isinstance(answer, Later):
                     finished = await on_thread(answer.work)
                     assert finished is not None
                     return finished
                 return answer
-            except (Uncounted, HomeBusy) as again:
+            except (Uncounted, HomeBusy, NoPort) as again:
                 answer = again
-        return _reply(HomeBusy())
+        return _reply(answer if isinstance(answer, NoPort) else HomeBusy())
     except Exception as error:
         return _reply(error)
     finally:
         _forget(peer, row)
+
+
+async def _outwait(obstacle: Exception, session: Session, on_thread: OnThread[Outcome | None]) -> None:
+    """Do, or wait for, what lets the command be carried out."""
+    if isinstance(obstacle, Uncounted):
+        await on_thread(session.home.recount)
+    elif isinstance(obstacle, HomeBusy):
+        await on_thread(session.home.wait_until_quiet)
+    else:
+        await asyncio.sleep(_PORT_PAUSE)
 
 
 def _reply(error: Exception) -> Reply:

@@ -110,24 +110,34 @@ class Home:
             raise
         return Upload(sink, grant, self.tally, self.policy, False, expected)
 
-    def remove_file(self, path: VirtualPath) -> None:
-        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault."""
-        with self.tally.act():
+    def remove_file(self, path: VirtualPath, wait: bool = False) -> None:
+        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault.
+
+        With `wait`, here and below, it waits for others and is never HomeBusy: for threads.
+        """
+        with self.tally.act(wait):
             grant = self.tally.reserve()
             self._settle_removal(grant, lambda: self.storage.remove_file(path))
 
-    def remove_directory(self, path: VirtualPath) -> None:
+    def remove_directory(self, path: VirtualPath, wait: bool = False) -> None:
         """Remove an empty directory. Raises as `remove_file`."""
-        with self.tally.act():
+        with self.tally.act(wait):
             grant = self.tally.reserve()
             self._settle_removal(grant, lambda: self.storage.remove_directory(path))
 
-    def make_directory(self, path: VirtualPath) -> None:
+    def make_directory(self, path: VirtualPath, wait: bool = False) -> None:
         """Make one directory. Raises as `remove_file`, and QuotaExceeded."""
-        with self.tally.act():
+        self._make_entry(lambda: self.storage.make_directory(path), wait)
+
+    def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
+        """Make a symbolic link that leads to `target` in the home. Raises as `make_directory`."""
+        self._make_entry(lambda: self.storage.make_link(target, path), False)
+
+    def _make_entry(self, make: Callable[[], None], wait: bool) -> None:
+        with self.tally.act(wait):
             grant = self.tally.reserve(files=1)
             try:
-                self.storage.make_directory(path)
+                make()
             except BaseException:
                 grant.release()
                 raise

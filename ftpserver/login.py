@@ -27,6 +27,7 @@ from ftpserver.quota.base import Ledger, LedgerFault, Limits
 from ftpserver.session import Session, Visitor
 from ftpserver.storage.local import LocalStorage
 from ftpserver.upload import UploadPolicy
+from ftpwire.charset import Charset
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
@@ -127,11 +128,14 @@ class Desk:
             self.passive,
             link.local[0],
             link.peer[0],
-            lambda local: self.announce(link.peer[0], local),
+            lambda local: self.announce(link.peer[0], link.announced or local),
         )
         self.users[account.name] += 1
+        if account.encoding is not None and not link.utf8_said:
+            link.charset = Charset(account.encoding)
         event(logger, logging.INFO, "login", session=link.number, user=account.name, address=link.peer[0])
-        return Admit(Session(link, account, home, port), Reply(230, (f"Welcome, {account.name}.",)))
+        session = Session(link, account, home, port, idle_limit=self.settings.limits.idle_seconds)
+        return Admit(session, Reply(230, (f"Welcome, {account.name}.",)))
 
     def _open_home(self, account: Account) -> Home:
         settings = self.settings

@@ -71,6 +71,8 @@ def reply_to(error: Exception) -> Reply | None:
         return Reply(
             451, ("The quota ledger cannot be used, so nothing may change; tell the administrator.",)
         )
+    if isinstance(error, NoPort):
+        return Reply(425, ("No passive port is free, try again in a moment.",))
     if isinstance(error, HomeBusy):
         return Reply(450, ("The home is being counted, try again in a moment.",))
     if isinstance(error, NoPort):

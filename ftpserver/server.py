@@ -26,6 +26,7 @@ from ftpserver.config.settings import Settings, load_settings
 from ftpserver.control import Control, Facilities
 from ftpserver.data.announce import Announcer
 from ftpserver.data.passive import PassivePorts
+from ftpserver.data.proxy import Header, HeaderReader, Trusted
 from ftpserver.listener import ControlListener, bind, shown
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk, staging_of
@@ -41,6 +42,13 @@ logger = logging.getLogger(__name__)
 GREETING = Reply(220, ("FTP server ready.",))
 _DISK_THREADS = 8
 _HOUSEKEEPING = 5.0
+# A control connection is silent while data flows or a hash is computed: probes keep it alive in a NAT's table.
+_KEEPALIVE = (
+    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 60),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 30),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 4),
+)
 _LOOKUP_EVERY = 12  # housekeepings
 
 
@@ -58,7 +66,8 @@ class Service:
         login = settings.login
         throttle = Throttle(loop.time, login.failures, login.within_seconds, login.ban_seconds)
         authenticator = Authenticator(AccountStore(settings.accounts), self._checker, throttle, loop.time)
-        self._passive = PassivePorts(loop, settings.passive.ports)
+        self._trusted = Trusted(settings.trusted_proxies)
+        self._passive = PassivePorts(loop, settings.passive.ports, self._trusted)
         self._announcer = Announcer(settings.passive)
         self._desk = Desk(loop, settings, authenticator, self._ledger, self._passive, self._announcer.address)
         self._tls = TlsService(settings.tls)
@@ -73,14 +82,35 @@ class Service:
     def listen(self, sockets: list[tuple[socket.socket, bool]]) -> list[Address]:
         """Accept on these sockets, with TLS from the first byte on those marked; returns their addresses."""
         self._listeners = [
-            ControlListener(self._loop, listening, partial(self._welcome, implicit_tls))
+            ControlListener(self._loop, listening, partial(self._accept, implicit_tls))
             for listening, implicit_tls in sockets
         ]
         self._keep_house()
         return [listener.address for listener in self._listeners]
 
-    def _welcome(self, implicit_tls: bool, connection: socket.socket, peer: Address, local: Address) -> None:
-        """A client has come: greet it, or tell it why not."""
+    def _accept(self, implicit_tls: bool, connection: socket.socket, peer: Address, local: Address) -> None:
+        """A connection has come; a balancer's says first whose it is."""
+        if peer[0] not in self._trusted:
+            self._welcome(implicit_tls, connection, peer, local, None)
+            return
+
+        def told(forwarded: socket.socket, header: Header) -> None:
+            if header.source is None or header.destination is None:
+                forwarded.close()  # the balancer only looked whether we are there
+            else:
+                self._welcome(implicit_tls, forwarded, header.source, local, header.destination[0])
+
+        HeaderReader(self._loop, connection, told)
+
+    def _welcome(
+        self,
+        implicit_tls: bool,
+        connection: socket.socket,
+        peer: Address,
+        local: Address,
+        announced: str | None,
+    ) -> None:
+        """A client has come: greet it, or tell it why not. `announced` is the address that it knows us by."""
         limits = self._settings.limits
         refusal = ""
         if limits.sessions and len(self._controls) >= limits.sessions:
@@ -95,11 +125,18 @@ class Service:
             return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE:
+            connection.setsockopt(*option, value)
         self._numbers += 1
         self._addresses[peer[0]] += 1
         link = Link(
-            self._numbers, peer, local, tls_offered=self._tls.offered, tls_required=self._tls.required
+            self._numbers,
+            peer,
+            local,
+            deflate=self._settings.deflate,
+            tls_offered=self._tls.offered,
+            tls_required=self._tls.required,
+            announced=announced,
         )
         control = Control(self._facilities, connection, link, self._closed)
         self._controls.add(control)

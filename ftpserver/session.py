@@ -8,14 +8,20 @@ values: nothing here reads or writes a socket; its `port` is what PASV and PORT 
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
 from ftpserver.accounts.account import Account
 from ftpserver.data.port import SessionPort
 from ftpserver.home import Home
+from ftpwire.charset import Charset
 from ftpwire.facts import FACTS
 from ftpwire.pathname import ROOT, VirtualPath
 
 Address = tuple[str, int]
+
+
+HASHES = ("SHA-256", "SHA-512", "SHA-1", "MD5", "CRC32")
+"""What HASH can compute; the first is what it does unless OPTS HASH says otherwise."""
 
 
 class Type(Enum):
@@ -33,6 +39,8 @@ class Link:
     """Unique in the service's life; the session's name in the log and for `kick`."""
     peer: Address
     local: Address
+    deflate: Literal["off", "accept", "advertise"] = "accept"
+    """Whether MODE Z can be had, and whether FEAT says so."""
     tls_offered: bool = False
     tls_required: bool = False
     secure: bool = False
@@ -45,6 +53,12 @@ class Link:
     """The client has ended a data connection with close_notify, so one without it is cut."""
     buffer_size_said: bool = False
     """PBSZ was said, as RFC 4217 section 9 asks before PROT."""
+    utf8_said: bool = False
+    """OPTS UTF8 ON was said."""
+    charset: Charset | None = None
+    """How names are told to a client that knows no UTF-8."""
+    announced: str | None = None
+    """The address that clients connect to, when a balancer has told it."""
     client: str = ""
     """What CLNT or CSID called the client."""
 
@@ -74,6 +88,17 @@ class Session:
     expected: int = 0
     """How long the next upload will be (ALLO)."""
     rename_from: VirtualPath | None = None
+    copy_from: VirtualPath | None = None
+    range: tuple[int, int] | None = None
+    """First and last byte of the next RETR or HASH (RANG)."""
+    hash_name: str = HASHES[0]
+    deflate_level: int = 6
+    idle_limit: float = 300.0
+    """Seconds without a command that the administrator allows."""
+    idle_seconds: float | None = None
+    """A shorter idle time-out that the client has asked for (SITE IDLE)."""
+    deflate: bool = False
+    """MODE Z: data is compressed on its way."""
     extended_only: bool = False
     """EPSV ALL was said (RFC 2428 section 4)."""
     facts: frozenset[str] = field(default=frozenset(FACTS))

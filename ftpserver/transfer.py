@@ -14,18 +14,19 @@ import logging
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
+from ftpserver.data.convert import Converter
+from ftpserver.data.deflate import DeflatedChunks, Inflate
 from ftpserver.data.mover import Mover
 from ftpserver.data.pace import Pace
 from ftpserver.data.port import SessionPort
 from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
-from ftpserver.data.send import ChunkSender, FileChunks, FileSender, LineChunks
+from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
 from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
 from ftpserver.outcome import Receive, Send, Tell
@@ -43,8 +44,6 @@ _REUSE = (
 )
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 _DRAIN_SECONDS = 30.0
-_FIRST_LINES = 257
-_LINES = 1000
 _NETWORK_ERRNOS = frozenset(
     {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
 )
@@ -179,20 +178,30 @@ class Transfer:
         self._mover.start()
 
     def _choose_mover(self) -> Mover:
+        """The shortest way between socket and file that type, mode and protection leave."""
         job, around, connection = self._job, self._around, self._connection
         assert connection is not None
         if isinstance(job, Receive):
-            convert = FromNetwork() if job.text else None
-            return FileReceiver(around.loop, connection, job.upload, convert, around.upload_pace, self._ended)
-        if isinstance(job, Tell):
-            chunks = LineChunks(_slicer(job.lines), "utf-8", _FIRST_LINES, _LINES)
-            return ChunkSender(around.loop, connection, chunks, around.pool, None, self._ended)
-        if job.text or self._secure is not None:
-            chunks_of_file = FileChunks(job.source, ToNetwork(job.after_cr) if job.text else None)
-            return ChunkSender(
-                around.loop, connection, chunks_of_file, around.pool, around.download_pace, self._ended
+            return FileReceiver(
+                around.loop, connection, job.upload, self._converter(job), around.upload_pace, self._ended
             )
-        return FileSender(around.loop, connection, job.source, around.download_pace, self._ended)
+        if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
+            return FileSender(around.loop, connection, job.source, around.download_pace, self._ended)
+        pace = around.download_pace if isinstance(job, Send) else None
+        return ChunkSender(around.loop, connection, self._chunks(job), around.pool, pace, self._ended)
+
+    def _converter(self, job: Receive) -> Converter | None:
+        text = FromNetwork() if job.text else None
+        return Inflate(text) if self._session.deflate else text
+
+    def _chunks(self, job: Send | Tell) -> Chunks:
+        chunks: Chunks
+        if isinstance(job, Send):
+            chunks = FileChunks(job.source, ToNetwork(job.after_cr) if job.text else None)
+        else:
+            charset = self._session.link.charset
+            chunks = LineChunks(job.lines, None if charset is None else charset.outbound)
+        return DeflatedChunks(chunks, self._session.deflate_level) if self._session.deflate else chunks
 
     # ------------------------------------------------------------------------------------------------------------
 
@@ -313,12 +322,10 @@ def release(job: Send | Tell | Receive) -> None:
     elif isinstance(job, Receive):
         job.upload.abandon_untouched()
     elif isinstance(job.lines, Generator):
-        with contextlib.suppress(ValueError):  # a thread makes lines this moment and then drops the last reference
+        with contextlib.suppress(
+            ValueError
+        ):  # a thread makes lines this moment and then drops the last reference
             job.lines.close()
-
-
-def _slicer(lines: Iterator[str]) -> Callable[[int], list[str]]:
-    return lambda count: list(islice(lines, count))
 
 
 def _result(future: "asyncio.Future[Fate]") -> Fate | None:

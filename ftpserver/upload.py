@@ -11,11 +11,16 @@ the end of it and says what became of it:
 * refused (no room, a failed disk), not in place: dropped, as there is nothing to resume.
 """
 
+import errno
+import os
 from dataclasses import dataclass
 from enum import Enum
 
 from ftpserver.quota.base import Grant, QuotaExceeded, Tally
 from ftpserver.storage.base import Identity, Removed, Sink, StorageBusy
+
+_LARGEST = 2**60
+"""Bytes in a file (an exbibyte): some file systems have sparse files whose sizes no ledger could add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,12 @@ class Upload:
         """The size that ALLO promised, 0 when it did not."""
 
     def cover(self, end: int) -> None:
-        """Make sure that the file may reach to byte `end`. Raises QuotaExceeded, LedgerFault, Uncounted."""
+        """Make sure that the file may reach to byte `end`.
+
+        Raises QuotaExceeded, LedgerFault, Uncounted, OSError beyond what books can be kept of.
+        """
+        if end > _LARGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         self._grant.extend(end - self._before)
 
     def finish(self, ending: Ending, wait: bool = False) -> Fate:

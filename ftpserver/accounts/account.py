@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, PlainValidator
 
 from ftpserver.config.sizes import LARGEST, parse_size
 from ftpserver.config.validation import Section, empty_section, suggest
+from ftpwire.charset import known
 
 LOCKED = "*"
 """A password nobody can log in with."""
@@ -141,6 +142,14 @@ def _home(value: object) -> str:
     return value
 
 
+def _encoding(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not known(value):
+        raise ValueError(f"must be a text encoding such as gbk, cp1252 or latin-1, or null, not {value!r}")
+    return value
+
+
 def _bytes(value: object) -> int | None:
     return None if value is None else parse_size(value)
 
@@ -174,6 +183,8 @@ class Account(Section):
     expires: Annotated[datetime | None, PlainValidator(parse_expiry)] = None
     permissions: Annotated[frozenset[Permission], PlainValidator(parse_permissions)] = PRESETS["full"]
     tls: Literal["required"] | None = None
+    encoding: Annotated[str | None, PlainValidator(_encoding)] = None
+    normalize: Literal["nfc"] | None = None
     quota: Annotated[Quota, BeforeValidator(empty_section)] = Quota()
     limits: Annotated[AccountLimits, BeforeValidator(empty_section)] = AccountLimits()
 

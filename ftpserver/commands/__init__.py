@@ -5,9 +5,11 @@ Here the topics are merged into the one table, and the verbs that read the whole
 
 from ftpserver.commands import (
     access,
+    copying,
     directory,
     files,
     inform,
+    integrity,
     listing,
     parameters,
     security,
@@ -24,10 +26,11 @@ from ftpwire.reply import Reply
 verbs = Table()
 """Every verb of the service."""
 
-for _topic in (access, security, parameters, directory, files, transfer, listing, inform):
+for _topic in (access, security, parameters, directory, files, transfer, listing, integrity, copying, inform):
     verbs.merge(_topic.table)
 
 site_verbs = site.table
+site_verbs.merge(copying.site_table)
 """The subcommands of SITE."""
 
 

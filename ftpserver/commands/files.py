@@ -1,5 +1,7 @@
 """Files by name: DELE RNFR RNTO SIZE MDTM MFMT (RFC 959 section 4.1.3, RFC 3659 sections 3 and 4, draft-somers)."""
 
+import re
+
 from ftpserver.accounts.account import Permission
 from ftpserver.commands.arguments import path, text, timed_path
 from ftpserver.commands.table import Table
@@ -14,6 +16,8 @@ from ftpwire.reply import Reply
 from ftpwire.timeval import decode_timeval, encode_timeval
 
 table = Table()
+
+_MODE = re.compile(r"0?[0-7]{3}")
 
 
 @table.member("DELE", path, "DELE <path>", permission=Permission.DELETE)
@@ -83,6 +87,49 @@ def mfmt(session: Session, argument: tuple[str, VirtualPath]) -> Outcome:
     """Set when a file was modified."""
     time, target = argument
     return _modify(session, time, target)
+
+
+def _facts_and_path(session: Session, argument: str) -> tuple[dict[str, str], VirtualPath]:
+    facts, blank, name = argument.partition("; ")
+    pairs = [fact.partition("=") for fact in facts.split(";")]
+    if not blank or not name or not all(key and value for key, _, value in pairs):
+        raise refuse(501, "Facts and a path are needed: MFF modify=YYYYMMDDHHMMSS;UNIX.mode=0644; name.")
+    return {key.lower(): value for key, _, value in pairs}, VirtualPath.resolve(session.cwd, name)
+
+
+@table.member(
+    "MFF",
+    _facts_and_path,
+    "MFF <fact=value;...> <path>",
+    features=("MFF modify;UNIX.mode;",),
+    permission=Permission.ATTRIBUTES,
+)
+def mff(session: Session, argument: tuple[dict[str, str], VirtualPath]) -> Outcome:
+    """Set facts of a file: all of them, or none when one cannot be set."""
+    facts, target = argument
+    modified, mode = facts.get("modify"), facts.get("unix.mode")
+    if set(facts) - {"modify", "unix.mode"}:
+        raise refuse(504, "Only the facts modify and UNIX.mode can be set.")
+    if mode is not None and not _MODE.fullmatch(mode):
+        raise refuse(501, "UNIX.mode is three octal digits, perhaps after a 0.")
+    seconds = decode_timeval(modified) if modified is not None else None
+    told = ""
+    if seconds is not None:
+        session.home.set_modified(target, seconds)
+        told += f"modify={encode_timeval(seconds)};"
+    if mode is not None:
+        session.home.set_mode(target, int(mode, 8))
+        told += f"UNIX.mode={int(mode, 8):04o};"
+    return Reply(213, (f"{told} {target.text}",))
+
+
+@table.member("MFCT", timed_path, "MFCT <YYYYMMDDHHMMSS> <path>", permission=Permission.ATTRIBUTES)
+def mfct(session: Session, argument: tuple[str, VirtualPath]) -> Outcome:
+    """Set when a file was created: Linux keeps that time and lets nobody set it, so this says why not."""
+    time, target = argument
+    decode_timeval(time)
+    session.home.stat(target)
+    raise refuse(550, "The system does not let the creation time be set; use MFMT for the modification time.")
 
 
 def _modify(session: Session, time: str, target: VirtualPath) -> Outcome:

@@ -1,17 +1,22 @@
 """What a client asks about the server: FEAT OPTS SYST HELP NOOP STAT CLNT AVBL (RFC 959, RFC 2389, RFC 2640)."""
 
+import re
+
+from ftpserver import __version__
 from ftpserver.accounts.account import Permission
-from ftpserver.commands.arguments import nothing, optional_path, text
+from ftpserver.commands.arguments import nothing, optional_path, text, word
 from ftpserver.commands.listing import list_lines, request
 from ftpserver.commands.table import Interrupt, Table
 from ftpserver.outcome import Outcome, Recite
 from ftpserver.refusal import refuse
-from ftpserver.session import Peer, Session
+from ftpserver.session import HASHES, Peer, Session, Visitor
 from ftpwire.facts import FACTS, parse_selection
 from ftpwire.pathname import VirtualPath
 from ftpwire.reply import Reply
 
 table = Table()
+
+_HOST = re.compile(r"[A-Z0-9._-]{1,253}|\[[0-9A-F:.]{2,45}\]")
 
 
 @table.anyone("NOOP", text, "NOOP")
@@ -40,20 +45,48 @@ def _opts(peer: Peer, argument: str) -> tuple[str, str]:
     return option.upper(), value.strip(" ")
 
 
-@table.anyone("OPTS", _opts, "OPTS UTF8 ON | MLST [facts]", features=("UTF8",))
+@table.anyone(
+    "OPTS", _opts, "OPTS UTF8 ON | MLST [facts] | HASH [algorithm] | MODE Z LEVEL <1-9>", features=("UTF8",)
+)
 def opts(peer: Peer, option: tuple[str, str]) -> Outcome:
     """Options of a verb (RFC 2389 section 4)."""
     verb, value = option
     if verb in ("UTF8", "UTF-8"):
         if value.upper() not in ("", "ON", "NLST"):
             raise refuse(504, "UTF-8 is always on.")
+        peer.link.utf8_said = True
+        peer.link.charset = None
         return Reply(200, ("UTF-8 is on.",))
     if verb == "MLST":
         if not isinstance(peer, Session):
             raise refuse(530, "Log in with USER and PASS.")
         peer.facts = parse_selection(value)
         return Reply(200, (_chosen_facts(peer.facts),))
+    if verb == "MODE":
+        return _choose_level(peer, value)
+    if verb == "HASH":
+        return _choose_hash(peer, value)
     raise refuse(501, f"{verb if verb.isascii() and verb.isalnum() else 'It'} has no options.")
+
+
+def _choose_level(peer: Peer, value: str) -> Outcome:
+    words = value.upper().split()
+    if not isinstance(peer, Session):
+        raise refuse(530, "Log in with USER and PASS.")
+    if len(words) != 3 or words[:2] != ["Z", "LEVEL"] or words[2] not in "123456789" or len(words[2]) != 1:
+        raise refuse(501, "OPTS MODE Z LEVEL 1 to 9.")
+    peer.deflate_level = int(words[2])
+    return Reply(200, (f"MODE Z LEVEL set to {words[2]}.",))
+
+
+def _choose_hash(peer: Peer, name: str) -> Outcome:
+    if not isinstance(peer, Session):
+        raise refuse(530, "Log in with USER and PASS.")
+    if name:
+        if name.upper() not in HASHES:
+            raise refuse(504, f"HASH knows {', '.join(HASHES)}.")
+        peer.hash_name = name.upper()
+    return Reply(200, (peer.hash_name,))
 
 
 def _chosen_facts(facts: frozenset[str]) -> str:
@@ -81,6 +114,29 @@ def stat(peer: Peer, argument: str) -> Outcome:
     if peer.link.client:
         lines.append(f"Client: {peer.link.client}")
     return Reply(211, ("Status of the FTP server:", *lines, "End of status."))
+
+
+@table.anyone("CSID", text, "CSID <Name=...; Version=...;>", features=("CSID",))
+def csid(peer: Peer, facts: str) -> Outcome:
+    """Client and server tell each other what they are (draft-peterson-streamlined-ftp-command-extensions)."""
+    peer.link.client = facts
+    return Reply(200, (f"Name=ftpserver; Version={__version__}; OS=Unix; CaseSensitive=1; DirSep=/;",))
+
+
+@table.anyone("LANG", word, "LANG EN", features=("LANG EN*",))
+def lang(peer: Peer, language: str) -> Outcome:
+    """Replies are in English (RFC 2640 section 4)."""
+    if language.partition("-")[0] != "EN":
+        raise refuse(504, "Replies are in English only: LANG EN.")
+    return Reply(200, ("Replies are in English.",))
+
+
+@table.visitor("HOST", word, "HOST <name>", features=("HOST",))
+def host(visitor: Visitor, name: str) -> Outcome:
+    """Which of several names of the server the client means (RFC 7151); all mean the same one here."""
+    if not _HOST.fullmatch(name):
+        raise refuse(501, "A host name, or an address in brackets, is needed.")
+    return Reply(220, ("Host accepted.",))
 
 
 @table.member("AVBL", optional_path, "AVBL [path]", features=("AVBL",))

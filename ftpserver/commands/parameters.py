@@ -10,7 +10,7 @@ from ftpserver.commands.table import Table
 from ftpserver.outcome import Outcome
 from ftpserver.quota.base import Uncounted
 from ftpserver.refusal import refuse
-from ftpserver.session import Address, Session, Type
+from ftpserver.session import Address, Peer, Session, Type
 from ftpwire.address import (
     decode_extended,
     decode_host_port,
@@ -26,6 +26,8 @@ _TYPES = {
     "A N": Type.ASCII,
     "A T": Type.ASCII,
     "I": Type.IMAGE,
+    "L 7": Type.ASCII,
+    "L7": Type.ASCII,
     "L8": Type.IMAGE,
     "L 8": Type.IMAGE,
 }
@@ -50,12 +52,17 @@ def stru(session: Session, code: str) -> Outcome:
     return Reply(200, ("Structure is file.",))
 
 
-@table.member("MODE", word, "MODE S")
+def _mode_feature(peer: Peer) -> str | None:
+    return "MODE Z" if peer.link.deflate == "advertise" else None
+
+
+@table.member("MODE", word, "MODE S | Z", features=(_mode_feature,))
 def mode(session: Session, code: str) -> Outcome:
-    """Data is a stream."""
-    if code != "S":
-        raise refuse(504, "The only mode is S (stream).")
-    return Reply(200, ("Mode is stream.",))
+    """Data is a stream, or a compressed stream."""
+    if code not in ("S", "Z") or (code == "Z" and session.link.deflate == "off"):
+        raise refuse(504, "Modes are S (stream) and Z (deflate).")
+    session.deflate = code == "Z"
+    return Reply(200, (f"Mode is {'deflate' if session.deflate else 'stream'}.",))
 
 
 @table.member("PASV", nothing, "PASV", keeps_restart=True)

@@ -7,7 +7,7 @@ clients send (UTIME has two: the time first, or three times after the path).
 import re
 
 from ftpserver.accounts.account import Permission
-from ftpserver.commands.arguments import nothing, text
+from ftpserver.commands.arguments import nothing, read_number, text
 from ftpserver.commands.table import Table
 from ftpserver.config.sizes import format_size
 from ftpserver.outcome import Outcome
@@ -71,6 +71,37 @@ def quota(session: Session, argument: None) -> Outcome:
         left = max(0, limits.bytes - usage.bytes - usage.reserved_bytes)
         lines.append(f"Free: {left} bytes ({format_size(left)})")
     return Reply(200, (f"Quota of {session.account.name}:", *lines, "End of quota."))
+
+
+def _mask(session: Session, argument: str) -> int | None:
+    if not argument:
+        return None
+    if not _MODE.fullmatch(argument):
+        raise refuse(501, "Three octal digits are needed: SITE UMASK 022.")
+    return int(argument, 8)
+
+
+@table.member("UMASK", _mask, "SITE UMASK [<mask>]")
+def umask(session: Session, mask: int | None) -> Outcome:
+    """Which permission bits new files and directories of this session do not get."""
+    storage = session.home.storage
+    if mask is not None:
+        session.home.need(Permission.ATTRIBUTES)
+        storage.umask = mask
+    return Reply(200, (f"The umask is {storage.umask:03o}.",))
+
+
+def _seconds(session: Session, argument: str) -> int | None:
+    return read_number(argument.strip(" ")) if argument.strip(" ") else None
+
+
+@table.member("IDLE", _seconds, "SITE IDLE [<seconds>]")
+def idle(session: Session, seconds: int | None) -> Outcome:
+    """A shorter idle time-out for this session; the administrator's stays the longest."""
+    if seconds is not None:
+        session.idle_seconds = min(max(seconds, 1), session.idle_limit)
+    now = session.idle_seconds or session.idle_limit
+    return Reply(200, (f"The idle time-out is {now:g} seconds, {session.idle_limit:g} at most.",))
 
 
 @table.member("HELP", text, "SITE HELP")

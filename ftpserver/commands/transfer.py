@@ -27,10 +27,13 @@ def retr(session: Session, target: VirtualPath) -> Outcome:
     if session.type is Type.ASCII and session.restart:
         restart = session.restart
         return Later(lambda: _retr_text_from(session, target, restart))
-    source = session.home.open_source(target, session.restart)
-    if session.restart > source.size:
+    first = session.restart if session.range is None else session.range[0]
+    source = session.home.open_source(target, first)
+    if first > source.size:
         source.close()
-        raise refuse(554, f"Cannot restart at {session.restart}: the file has {source.size} bytes.")
+        raise refuse(554, f"Cannot restart at {first}: the file has {source.size} bytes.")
+    if session.range is not None:
+        source.size = min(source.size, session.range[1] + 1)
     return Send(source, target, session.type is Type.ASCII, _opening(session, source.size - source.offset))
 
 

@@ -189,12 +189,26 @@ class Log(Section):
 _Empty = BeforeValidator(empty_section)
 
 
+def _networks(value: object) -> tuple[Network, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"must be a list of networks such as [10.0.0.0/8], not {value!r}")
+    networks = []
+    for item in value:
+        try:
+            networks.append(item if isinstance(item, IPv4Network | IPv6Network) else ip_network(str(item)))
+        except ValueError as error:
+            raise ValueError(f"{item!r} is not a network such as 10.0.0.0/8: {error}") from error
+    return tuple(networks)
+
+
 class Settings(Section):
     """All settings of one service; `path` is the file they were read from, every other path is absolute."""
 
     path: Path
     listen: Annotated[tuple[Listener, ...], Field(strict=False), BeforeValidator(_listeners)] = (Listener(),)
     passive: Annotated[Passive, _Empty] = Passive()
+    trusted_proxies: Annotated[tuple[Network, ...], PlainValidator(_networks)] = ()
+    deflate: Literal["off", "accept", "advertise"] = "accept"
     accounts: AbsolutePath = Path("../accounts")
     homes: AbsolutePath = Path("../homes")
     state: AbsolutePath = Path("../state")

@@ -26,6 +26,14 @@ passive:
   #     0.0.0.0/0: ftp.example.org
   public_address: null
 
+# Balancers that send a PROXY header (version 1 or 2) before every control and data connection, by network:
+# [10.0.0.5, fd00::/64]. It is demanded from them and believed from nobody else.
+trusted_proxies: []
+
+# MODE Z, compressed transfers: off | accept | advertise. Advertised, lftp compresses whatever it moves, which
+# helps on a slow line and costs most of the speed on a fast one.
+deflate: accept
+
 accounts: ../accounts           # one file a user: alice.yaml
 homes: ../homes                 # homes that an account gives as a relative path are below this directory
 state: ../state                 # quota ledger and control socket; keep it on a local disk

@@ -21,6 +21,8 @@ import random
 import socket
 from collections.abc import Callable, Sequence
 
+from ftpserver.data.proxy import Header, HeaderReader, Trusted
+
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 128
@@ -55,11 +57,12 @@ class Expectation:
 class _Listener:
     """One listening socket and who awaits what on it, by peer address."""
 
-    __slots__ = ("_loop", "_socket", "address", "awaited")
+    __slots__ = ("_loop", "_socket", "_trusted", "address", "awaited")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, bound: socket.socket) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, bound: socket.socket, trusted: Trusted) -> None:
         self._loop = loop
         self._socket = bound
+        self._trusted = trusted
         self.address: tuple[str, int] = bound.getsockname()[:2]
         self.awaited: dict[str, Expectation] = {}
         loop.add_reader(bound.fileno(), self._accept)
@@ -76,14 +79,24 @@ class _Listener:
                     self._loop.remove_reader(self._socket.fileno())
                     self._loop.call_later(0.1, self._resume)
                 return
-            expectation = self.awaited.pop(peer[0], None)
-            if expectation is None:
-                connection.close()
-                continue
             connection.setblocking(False)
-            expectation.on_arrival(connection)
+            if peer[0] in self._trusted:
+                HeaderReader(self._loop, connection, self._match_forwarded)
+            else:
+                self._match(connection, peer[0])
             if not self.awaited:
                 return
+
+    def _match(self, connection: socket.socket, peer: str) -> None:
+        expectation = self.awaited.pop(peer, None)
+        if expectation is None:
+            connection.close()
+        else:
+            expectation.on_arrival(connection)
+
+    def _match_forwarded(self, connection: socket.socket, header: Header) -> None:
+        """A balancer's connection counts as that of the client it tells of."""
+        self._match(connection, header.source[0] if header.source is not None else "")
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
@@ -110,9 +123,15 @@ def _bind(local: str, port: int) -> socket.socket:
 class PassivePorts:
     """The pool of one process."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ports: Sequence[int] | None) -> None:
-        """`ports` is this process's part of the range; None lets the system choose."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, ports: Sequence[int] | None, trusted: Trusted | None = None
+    ) -> None:
+        """`ports` is this process's part of the range; None lets the system choose.
+
+        Connections from `trusted` balancers say with a PROXY header whose they are.
+        """
         self._loop = loop
+        self._trusted = trusted if trusted is not None else Trusted(())
         self._ports = ports
         self._unopened: dict[str, list[int]] = {}
         self._open: dict[str, list[_Listener]] = {}
@@ -159,7 +178,7 @@ class PassivePorts:
                 logger.error("no passive port on %s: %s", local, error.strerror)
                 return None
             unopened.pop()
-            listener = _Listener(self._loop, bound)
+            listener = _Listener(self._loop, bound, self._trusted)
             self._open[local].append(listener)
             return listener
         return None

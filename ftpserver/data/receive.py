@@ -14,9 +14,9 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from ftpserver.data.convert import Converter
 from ftpserver.data.mover import STEP, Mover, OnEnd
 from ftpserver.data.pace import Pace
-from ftpserver.data.text import FromNetwork
 
 _BUFFER = memoryview(bytearray(STEP))
 _READS_AT_ONCE = 4
@@ -36,14 +36,14 @@ class Target(Protocol):
 class FileReceiver(Mover):
     """Fills `target` from its offset on, until the peer ends its stream."""
 
-    __slots__ = ("_convert", "_position", "_target")
+    __slots__ = ("_convert", "_most", "_position", "_target")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         connection: socket.socket,
         target: Target,
-        convert: FromNetwork | None,
+        convert: Converter | None,
         pace: Pace | None,
         on_end: OnEnd,
     ) -> None:
@@ -51,10 +51,11 @@ class FileReceiver(Mover):
         self._target = target
         self._position = target.offset
         self._convert = convert
+        self._most = STEP if convert is None else min(STEP, convert.step)
 
     def _step(self) -> None:
         for _ in range(_READS_AT_ONCE):
-            allowed = self._allowance(STEP)
+            allowed = self._allowance(self._most)
             if not allowed:
                 return
             count = self.connection.recv_into(_BUFFER, allowed)

@@ -1,15 +1,16 @@
 """Movers that send: a file by sendfile, or chunks that are made while they are sent.
 
 `FileSender` lets the kernel copy (a plain connection, IMAGE type). `ChunkSender` takes whatever makes chunks: a
-listing, a file under TLS or in ASCII. Making a chunk may block (a huge directory); such a maker says so, and then
-every chunk but the first is made on a thread.
+listing, a file under TLS, in ASCII or compressed. Making a chunk may take long (a huge directory); a maker says so,
+and then the chunk is made on a thread.
 """
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from itertools import islice
 from typing import Protocol
 
 from ftpserver.data.mover import STEP, Mover, OnEnd
@@ -18,6 +19,8 @@ from ftpserver.data.text import ToNetwork
 from ftpserver.storage.base import Source
 
 _READ = 256 * 1024
+_FIRST_LINES = 257
+_LINES = 1000
 
 
 class FileSender(Mover):
@@ -91,29 +94,35 @@ class FileChunks:
 
 
 class LineChunks:
-    """Lines, made lazily, each with CR LF: `first` lines in the first chunk, `size` in the others."""
+    """Lines, made lazily, each with CR LF.
 
-    __slots__ = ("_encoding", "_lines", "_size", "blocking")
+    The first chunk is short enough to be made at once; it is all of most listings.
+    """
 
-    def __init__(self, lines: "Callable[[int], list[str]]", encoding: str, first: int, size: int) -> None:
-        self.blocking = True
+    __slots__ = ("_lines", "_translate", "_wanted", "blocking")
+
+    def __init__(self, lines: Iterator[str], translate: Callable[[bytes], bytes] | None = None) -> None:
+        """`translate` turns UTF-8 into what the client reads."""
+        self.blocking = False
         self._lines = lines
-        self._encoding = encoding
-        self._size = (first, size)
+        self._translate = translate
+        self._wanted = _FIRST_LINES
 
     def next(self) -> bytes:
         """See Chunks."""
-        wanted, self._size = self._size[0], (self._size[1], self._size[1])
-        lines = self._lines(wanted)
-        if len(lines) < wanted and not lines:
+        lines = list(islice(self._lines, self._wanted))
+        self._wanted = _LINES
+        self.blocking = True
+        if not lines:
             return b""
-        return ("\r\n".join(lines) + "\r\n").encode(self._encoding, "surrogateescape")
+        text = ("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape")
+        return text if self._translate is None else self._translate(text)
 
 
 class ChunkSender(Mover):
     """Sends what `chunks` makes."""
 
-    __slots__ = ("_chunk", "_chunks", "_first", "_offered", "_pool")
+    __slots__ = ("_chunk", "_chunks", "_offered", "_pool")
 
     def __init__(
         self,
@@ -128,7 +137,6 @@ class ChunkSender(Mover):
         self._chunks = chunks
         self._pool = pool
         self._chunk = memoryview(b"")
-        self._first = True
         self._offered = 0  # bytes that the connection was asked to take and did not
 
     def _step(self) -> None:
@@ -152,12 +160,11 @@ class ChunkSender(Mover):
 
     def _next_chunk(self) -> bool:
         """Whether there is a chunk to send now; if not, the sender has ended or a thread makes one."""
-        if self._chunks.blocking and not self._first:
+        if self._chunks.blocking:
             self._rest()
             future = self._loop.run_in_executor(self._pool, self._chunks.next)
             future.add_done_callback(self._made)
             return False
-        self._first = False
         self._chunk = memoryview(self._chunks.next())
         if not self._chunk:
             self._end(None)

@@ -37,9 +37,10 @@ class ToNetwork:
 class FromNetwork:
     """Converts the network's bytes, chunk by chunk."""
 
-    __slots__ = ("_held_cr",)
+    __slots__ = ("_held_cr", "step")
 
     def __init__(self) -> None:
+        self.step = _CHUNK
         self._held_cr = False
 
     def convert(self, chunk: bytes) -> bytes:

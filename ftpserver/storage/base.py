@@ -105,6 +105,8 @@ class Storage(Protocol):
     """The files of one home. With `blocking` True every call may wait for long: make it on a thread."""
 
     blocking: bool
+    umask: int
+    """Permission bits that new files and directories do not get."""
 
     def stat(self, path: VirtualPath, follow: bool = True) -> Entry:
         """Return the facts of one name; `follow` False describes a link itself."""
@@ -141,6 +143,10 @@ class Storage(Protocol):
 
     def make_directory(self, path: VirtualPath) -> None:
         """Make one directory. Raises FileExistsError."""
+        ...
+
+    def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
+        """Make a symbolic link to `target` in the home. Raises FileExistsError."""
         ...
 
     def remove_file(self, path: VirtualPath) -> Removed:

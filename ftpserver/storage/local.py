@@ -45,8 +45,7 @@ class LocalStorage:
     def __init__(self, jail: Jail, staging: Path | None, umask: int, nameless: bool) -> None:
         self._jail = jail
         self._staging = Staging(staging)
-        self._file_mode = 0o666 & ~umask
-        self._directory_mode = 0o777 & ~umask
+        self.umask = umask
         self._nameless = nameless
         self._identity = identity_of(os.fstat(jail.root))
 
@@ -161,7 +160,7 @@ class LocalStorage:
             raise
 
     def _begin(self, parent: Parent, existing: Existing | None, offset: int) -> NewFile:
-        mode = self._file_mode if existing is None else existing.mode
+        mode = 0o666 & ~self.umask if existing is None else existing.mode
         if self._nameless:
             try:
                 return NewFile.nameless(parent, mode, self._staging, offset, existing)
@@ -220,7 +219,15 @@ class LocalStorage:
         if path.text == "/":
             raise fault(errno.EEXIST, path.text)
         with self._jail.parent(path) as parent:
-            os.mkdir(parent.name, self._directory_mode, dir_fd=parent.fd)
+            os.mkdir(parent.name, 0o777 & ~self.umask, dir_fd=parent.fd)
+
+    def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
+        """Make a symbolic link whose text is relative, so that it means the same to a program outside the jail."""
+        refuse_hidden(path, errno.EPERM)
+        refuse_hidden(target)
+        climb = "../" * (len(path.parts) - 1)
+        with self._jail.parent(path) as parent:
+            os.symlink(climb + target.relative, parent.name, dir_fd=parent.fd)
 
     def remove_file(self, path: VirtualPath) -> Removed:
         """Remove a name that is no directory."""

@@ -1,0 +1,111 @@
+"""Changes of many files at once, made on the server: copy, combine, remove a tree, make a path of directories.
+
+Nothing travels over the network. All of it goes through the home, step by step as a client would: reserved before
+it is written, put in place when complete, settled; so a copy can neither exceed the quota nor destroy what it
+replaces, and whatever is cut short leaves true books. It may be long and it waits for locks: call it on a thread.
+"""
+
+import errno
+import os
+from collections.abc import Sequence
+
+from ftpserver.home import Home
+from ftpserver.upload import Ending, Upload
+from ftpwire.entry import Kind
+from ftpwire.pathname import VirtualPath
+
+_CHUNK = 8 * 1024 * 1024
+
+
+def copy(home: Home, source: VirtualPath, target: VirtualPath) -> None:
+    """Copy a file, or a directory with all that is in it; links are not copied. Raises as Home does."""
+    if target == source or target.is_below(source):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    if home.stat(source).kind is not Kind.DIRECTORY:
+        _copy_file(home, source, target)
+        return
+    home.make_directory(target, wait=True)
+    waiting = [(source, target)]
+    while waiting:
+        old, new = waiting.pop()
+        for entry in list(home.scan(old)):
+            below_old, below_new = old.child(entry.name), new.child(entry.name)
+            if entry.kind is Kind.DIRECTORY:
+                home.make_directory(below_new, wait=True)
+                waiting.append((below_old, below_new))
+            elif entry.kind is Kind.FILE:
+                _copy_file(home, below_old, below_new)
+
+
+def _copy_file(home: Home, source: VirtualPath, target: VirtualPath) -> None:
+    upload = home.upload(target)
+    try:
+        _append(home, source, upload, 0)
+    except BaseException:
+        upload.finish(Ending.REFUSED, wait=True)
+        raise
+    upload.finish(Ending.COMPLETE, wait=True)
+
+
+def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> None:
+    """Append the parts to the target, in order, then remove them. Raises as Home does."""
+    for part in parts:
+        home.open_source(part).close()  # all are there and can be read, or nothing is done
+    upload = home.upload_in_place(target, None)
+    try:
+        position = upload.offset
+        for part in parts:
+            position = _append(home, part, upload, position)
+    except BaseException:
+        upload.finish(Ending.REFUSED, wait=True)
+        raise
+    upload.finish(Ending.COMPLETE, wait=True)
+    for part in parts:
+        home.remove_file(part, wait=True)
+
+
+def _append(home: Home, source: VirtualPath, upload: Upload, position: int) -> int:
+    """Write a file into an upload at `position`; returns where it ends."""
+    opened = home.open_source(source)
+    try:
+        offset = 0
+        while offset < opened.size:
+            wanted = min(_CHUNK, opened.size - offset)
+            upload.cover(position + wanted)
+            copied = os.copy_file_range(opened.fd, upload.fd, wanted, offset, position)
+            if not copied:
+                break
+            offset += copied
+            position += copied
+    finally:
+        opened.close()
+    return position
+
+
+def remove_tree(home: Home, target: VirtualPath) -> None:
+    """Remove a directory and all that is in it, never through a link. Raises as Home does."""
+    waiting = [(target, False)]
+    while waiting:
+        directory, emptied = waiting.pop()
+        if emptied:
+            home.remove_directory(directory, wait=True)
+            continue
+        waiting.append((directory, True))
+        for entry in list(home.scan(directory)):
+            if entry.kind is Kind.DIRECTORY:
+                waiting.append((directory.child(entry.name), False))
+            else:
+                home.remove_file(directory.child(entry.name), wait=True)
+
+
+def make_path(home: Home, target: VirtualPath) -> None:
+    """Make a directory and those above it that are missing. Raises as Home does."""
+    missing = [target]
+    while missing[-1].parent.text != "/":
+        missing.append(missing[-1].parent)
+    for directory in reversed(missing):
+        try:
+            home.make_directory(directory, wait=True)
+        except FileExistsError:
+            if home.stat(directory).kind is not Kind.DIRECTORY:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
