@@ -1,0 +1,28 @@
+"""Which encryption is asked for, and whose certificates are believed.
+
+Rules. Certificates are verified against the system's authorities, or against one file that the user names
+(`--cafile`, which also serves for a self-signed server). Only a plainly spelled `--insecure` turns that off.
+Under `AUTO` TLS is used when the server offers it; once it has offered, a failed handshake is an error and
+never a reason to go on in clear text. RFC 4217.
+"""
+
+import ssl
+from enum import StrEnum
+
+
+class Tls(StrEnum):
+    """When to encrypt; `IMPLICIT` is TLS from the first byte (ftps://)."""
+
+    AUTO = "auto"
+    OFF = "off"
+    REQUIRE = "require"
+    IMPLICIT = "implicit"
+
+
+def make_context(cafile: str | None = None, insecure: bool = False) -> ssl.SSLContext:
+    """Build the TLS settings of one session; raise OSError when `cafile` cannot be read."""
+    context = ssl.create_default_context(cafile=cafile)
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

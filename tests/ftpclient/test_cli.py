@@ -1,0 +1,182 @@
+"""One-shot commands as a script uses them: output, JSON, exit codes."""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ftpclient.exits import table
+from tests.ftpclient.peers import Foreign, Script
+from tests.ftpclient.test_shell import environment
+
+PROGRAM = [sys.executable, "-m", "ftpclient"]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+def run(here: Path, *words: str, text: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
+    variables = environment(**{"FTPCLIENT_PASSWORD": "secret", **more})
+    return subprocess.run(
+        [*PROGRAM, *words], input=text, text=True, capture_output=True, cwd=here, env=variables, timeout=60
+    )
+
+
+def test_files_come_and_go(foreign: Foreign, here: Path) -> None:
+    (here / "f").write_bytes(b"abc")
+    assert run(here, "put", "f", f"{foreign.url}/").returncode == 0
+    assert run(here, "cat", f"{foreign.url}/f").stdout == "abc"
+    assert run(here, "mkdir", "-p", f"{foreign.url}/a/b").returncode == 0
+    assert run(here, "mv", f"{foreign.url}/f", "a/b/g").returncode == 0
+    assert run(here, "ls", f"{foreign.url}/a/b").stdout == "g\n"
+    done = run(here, "get", "--json", f"ftp://{foreign.url}/a/b/g")
+    assert json.loads(done.stdout)["moved"] == [{"source": "a/b/g", "target": "g", "size": 3, "resumed": 0}]
+    assert (here / "g").read_bytes() == b"abc"
+    listing = json.loads(run(here, "ls", "--json", f"{foreign.url}/a").stdout)
+    assert [(entry["name"], entry["kind"]) for entry in listing] == [("b", "dir")]
+    assert json.loads(run(here, "du", "--json", foreign.url).stdout)["bytes"] == 3
+    assert run(here, "rm", f"{foreign.url}/a/b/g").returncode == 0
+    assert run(here, "rm", "-r", f"{foreign.url}/a").returncode == 0
+    assert not any(foreign.home.iterdir())
+
+
+def test_whole_directories_are_uploaded_and_mirrored(foreign: Foreign, here: Path) -> None:
+    (here / "site/css").mkdir(parents=True)
+    (here / "site/index").write_text("x")
+    (here / "site/css/a").write_text("y")
+    assert run(here, "put", "-r", "site", f"{foreign.url}/").returncode == 0
+    assert (foreign.home / "site/css/a").read_text() == "y"
+    (here / "site/index").write_text("changed")
+    plan = run(here, "mirror", "--dry-run", "site", f"{foreign.url}/site")
+    assert plan.stdout == "copy   index\n"
+    assert run(here, "mirror", "--parallel", "2", "site", f"ftp://{foreign.url}/site").returncode == 0
+    assert (foreign.home / "site/index").read_text() == "changed"
+    assert run(here, "get", "-r", f"{foreign.url}/site", "copy").returncode == 0
+    assert (here / "copy/css/a").read_text() == "y"
+
+
+def test_every_cause_has_its_exit_code(foreign: Foreign, here: Path, script: Script) -> None:
+    (here / "f").touch()
+    (foreign.home / "forbidden").touch()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    script.answers["STOR"] = lambda visit, _: visit.say("552 quota exceeded")
+    script.answers["RETR"] = lambda visit, _: visit.sock.close()
+    script.answers["CWD"] = lambda visit, _: visit.say("550 no such directory")
+    scripted = f"ada@127.0.0.1:{script.port}"
+    cases: list[tuple[int, tuple[str, ...]]] = [
+        (2, ()),
+        (2, ("get",)),
+        (2, ("ls", "ada:secret@host")),
+        (4, ("ls", f"127.0.0.1:{port}")),
+        (5, ("ls", "--tls", "require", foreign.url)),
+        (6, ("get", f"{foreign.url}/nothing")),
+        (7, ("cat", f"{foreign.url}/forbidden")),
+        (8, ("put", "f", f"{scripted}/f")),
+        (10, ("cat", f"{scripted}/f")),
+        (11, ("put", "nothing", f"{foreign.url}/")),
+    ]
+    for code, words in cases:
+        done = run(here, *words)
+        assert (done.returncode, words) == (code, words), done.stderr
+        assert "Traceback" not in done.stderr
+    assert run(here, "ls", foreign.url, FTPCLIENT_PASSWORD="wrong").returncode == 3
+
+
+def test_silence_is_a_time_out(here: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = run(here, "ls", "--timeout", "0.2", f"127.0.0.1:{silent.getsockname()[1]}")
+    assert done.returncode == 9
+
+
+def test_partly_done_is_13_and_the_report_names_what_failed(foreign: Foreign, here: Path) -> None:
+    (foreign.home / "forbidden").touch()
+    (foreign.home / "fine").touch()
+    done = run(here, "get", "-r", "--json", foreign.url, "copy")
+    assert done.returncode == 13
+    report = json.loads(done.stdout)
+    assert [moved["source"] for moved in report["moved"]] == ["/fine"]
+    assert [(failure["name"], failure["exit"]) for failure in report["failures"]] == [("/forbidden", 7)]
+
+
+def test_the_help_has_the_table_of_exit_codes(here: Path) -> None:
+    done = run(here, "--help")
+    for line in table().split("\n"):
+        assert line.strip() in done.stdout
+    assert done.returncode == 0
+
+
+def test_the_version_is_told_installed_or_not(here: Path) -> None:
+    done = run(here, "--version")
+    assert done.stdout.startswith("ftpclient ")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_password_by_standard_input(foreign: Foreign, here: Path) -> None:
+    (foreign.home / "f").touch()
+    done = run(here, "ls", "--password-stdin", foreign.url, text="secret\n", FTPCLIENT_PASSWORD="wrong")
+    assert done.stdout == "f\n"
+    assert run(here, "ls", "--password-stdin", f"127.0.0.1:{foreign.port}", text="secret\n").returncode == 2
+
+
+def test_a_partial_file_is_continued(foreign: Foreign, here: Path) -> None:
+    content = os.urandom(200_000)
+    (foreign.home / "f").write_bytes(content)
+    (here / "f").write_bytes(content[:150_000])
+    report = json.loads(run(here, "get", "-c", "--json", f"{foreign.url}/f").stdout)
+    assert report["moved"][0]["resumed"] == 150_000
+    (here / "f").write_bytes(bytes(1000))
+    done = run(here, "get", "-c", f"{foreign.url}/f")
+    assert "starting over" in done.stderr
+    assert (here / "f").read_bytes() == content
+
+
+def test_the_trace_masks_the_password(foreign: Foreign, here: Path) -> None:
+    done = run(here, "ls", "-v", foreign.url)
+    assert "-> PASS ****" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_trusted_certificate_by_file(
+    script: Script, server_context: ssl.SSLContext, certificate: Path, here: Path
+) -> None:
+    script.context = server_context
+    script.files["f"] = b"abc"
+    address = f"ftp://ada@localhost:{script.port}/f"
+    assert run(here, "cat", "--tls", "require", "--cafile", str(certificate), address).stdout == "abc"
+    assert run(here, "cat", address).returncode == 5
+    assert run(here, "cat", "--insecure", address).stdout == "abc"
+
+
+def test_the_api_starts_without_the_terminals_libraries(here: Path) -> None:
+    code = "import sys, ftpclient.client; print({'click', 'rich', 'asyncio'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], text=True, capture_output=True, env=environment(), cwd=here, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+def test_a_reader_that_leaves_is_no_drama(foreign: Foreign, here: Path) -> None:
+    (foreign.home / "f").write_bytes(bytes(5_000_000))
+    with subprocess.Popen(
+        [*PROGRAM, "cat", f"{foreign.url}/f"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=here,
+        env=environment(FTPCLIENT_PASSWORD="secret"),
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 11
