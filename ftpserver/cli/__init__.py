@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "serve": "ftpserver.cli.service:serve",
     "check": "ftpserver.cli.check:check",
     "user": "ftpserver.cli.user:user",
+    "quota": "ftpserver.cli.quota:quota",
 }
 """Name -> "module:attribute" of every command, in the order of the help."""
 

@@ -109,6 +109,15 @@ class Grant(Protocol):
         """End the grant: nothing changed. Does nothing when it was settled."""
 
 
+def total(walk: Iterator[tuple[int, int]]) -> tuple[int, int]:
+    """The sums of a walk's increments of bytes and entries."""
+    bytes = files = 0
+    for more_bytes, more_files in walk:
+        bytes += more_bytes
+        files += more_files
+    return bytes, files
+
+
 class Tally(Protocol):
     """The books of one home, as one session uses them."""
 
@@ -133,6 +142,12 @@ class Tally(Protocol):
 
     def recount(self, walk: Callable[[], Iterator[tuple[int, int]]]) -> None:
         """Count the home by `walk` (increments of bytes and entries) unless somebody did; call it on a thread."""
+
+    def changes(self) -> int:
+        """How many changes were settled so far; equal numbers before and after a walk mean that none crossed it."""
+
+    def distrust(self) -> None:
+        """Let the home be counted before its next change. Raises LedgerFault."""
 
     def close(self) -> None:
         """The session has ended."""

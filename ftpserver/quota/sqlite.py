@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from ftpserver.quota.base import Grant, LedgerFault, Limits, Loan, Tally, Usage
+from ftpserver.quota.base import Grant, LedgerFault, Limits, Loan, Tally, Usage, total
 from ftpserver.quota.books import Books
 from ftpserver.quota.database import Database
 from ftpserver.quota.grant import FIRST_SURPLUS, MARGIN, SqliteGrant, refusal
@@ -171,7 +171,7 @@ class SqliteTally:
             before = books.state()
             if before[0]:
                 return
-            bytes, files = _sum(walk())
+            bytes, files = total(walk())
             with self.act(wait=True):
                 if books.state() == before:
                     with books.database.writing:
@@ -179,18 +179,19 @@ class SqliteTally:
                     return
         with self.act(wait=True):
             if not books.state()[0]:
-                bytes, files = _sum(walk())
+                bytes, files = total(walk())
                 with books.database.writing:
                     books.set_count(bytes, files)
+
+    def changes(self) -> int:
+        """See quota.base.Tally."""
+        return self._books.state()[1]
+
+    def distrust(self) -> None:
+        """See quota.base.Tally."""
+        with self._books.database.writing:
+            self._books.distrust()
 
     def close(self) -> None:
         """See quota.base.Tally."""
         self._ledger.leave(self._books)
-
-
-def _sum(walk: Iterator[tuple[int, int]]) -> tuple[int, int]:
-    bytes = files = 0
-    for more_bytes, more_files in walk:
-        bytes += more_bytes
-        files += more_files
-    return bytes, files

@@ -1,0 +1,250 @@
+"""`ftpserver quota ...`: what the ledger says, whether the disk agrees, counting anew; all beside a running service."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from ftpserver.accounts.account import Account
+from ftpserver.accounts.store import AccountStore
+from ftpserver.cli import Trouble
+from ftpserver.cli.context import settings_of
+from ftpserver.config.fault import Faulty
+from ftpserver.config.settings import Settings
+from ftpserver.config.sizes import format_size
+from ftpserver.quota.audit import Finding, audit
+from ftpserver.quota.base import LedgerFault, Limits, Tally, Uncounted, Usage
+from ftpserver.quota.sqlite import SqliteLedger
+from ftpserver.storage.local import LocalStorage
+
+_names = click.argument("names", metavar="[NAME]...", nargs=-1)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def quota() -> None:
+    """Show the use of quotas, compare it with the disk, count anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """One account and the books of its home."""
+
+    account: Account
+    tally: Tally
+    settings: Settings
+
+    def walk(self) -> Iterator[tuple[int, int]]:
+        """The home's increments of bytes and entries; nothing for a home that was never made."""
+        try:
+            storage = LocalStorage.open(
+                self.account.home_path(self.settings.homes), below=self.settings.homes, create=False
+            )
+        except FileNotFoundError:
+            return
+        try:
+            yield from storage.count()
+        finally:
+            storage.close()
+
+
+@contextmanager
+def _books(ctx: click.Context, names: tuple[str, ...]) -> Iterator[list[_Books]]:
+    """The books of the named accounts, or of all. Raises Trouble, Faulty."""
+    settings = settings_of(ctx)
+    accounts = list(_accounts(settings, names))
+    try:
+        with _as_owner(settings):
+            ledger = SqliteLedger(settings.state)
+            try:
+                yield [_open(ledger, account, settings) for account in accounts]
+            finally:
+                ledger.close()
+    except LedgerFault as fault:
+        raise Trouble(f"the ledger cannot be used: {fault}") from fault
+
+
+def _open(ledger: SqliteLedger, account: Account, settings: Settings) -> _Books:
+    limits = Limits(account.quota.bytes, account.quota.files)
+    return _Books(account, ledger.open(str(account.home_path(settings.homes)), limits), settings)
+
+
+def _accounts(settings: Settings, names: tuple[str, ...]) -> Iterator[Account]:
+    store = AccountStore(settings.accounts)
+    for name in names or sorted(store.names()):
+        try:
+            account = store.get(name)
+        except Faulty as faulty:
+            if names:
+                raise
+            for fault in faulty.faults:
+                click.echo(str(fault), err=True)
+            continue
+        if account is None:
+            raise Trouble(f"there is no account {name!r}; 'ftpserver user list' shows them")
+        yield account
+
+
+@contextmanager
+def _as_owner(settings: Settings) -> Iterator[None]:
+    """As root, act as the owner of the state directory: files made by root would shut the service out of it."""
+    try:
+        owner = os.stat(settings.state)
+    except FileNotFoundError:
+        yield
+        return
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield
+        return
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@quota.command()
+@_names
+@_as_json
+@click.pass_context
+def show(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Show what each home holds and may hold, as the ledger says."""
+    with _books(ctx, names) as all_books:
+        rows = [(books.account, _usage(books.tally)) for books in all_books]
+    if as_json:
+        click.echo(json.dumps([_shown(account, usage) for account, usage in rows], indent=2))
+    else:
+        head = ("NAME", "BYTES", "OF", "ENTRIES", "OF", "PROMISED")
+        _print_table(head, [_shown_row(account, usage) for account, usage in rows])
+
+
+def _usage(tally: Tally) -> Usage | None:
+    try:
+        return tally.usage()
+    except Uncounted:
+        return None
+
+
+def _shown(account: Account, usage: Usage | None) -> dict[str, object]:
+    return {
+        "name": account.name,
+        "limit_bytes": account.quota.bytes,
+        "limit_files": account.quota.files,
+        "counted": usage is not None,
+        "bytes": None if usage is None else usage.bytes,
+        "files": None if usage is None else usage.files,
+        "reserved_bytes": 0 if usage is None else usage.reserved_bytes,
+        "reserved_files": 0 if usage is None else usage.reserved_files,
+    }
+
+
+def _shown_row(account: Account, usage: Usage | None) -> tuple[object, ...]:
+    limits = account.quota
+    files = "no limit" if limits.files is None else limits.files
+    if usage is None:
+        return (account.name, "not counted yet", _size(limits.bytes), "-", files, "-")
+    promised = _size(usage.reserved_bytes)
+    return (account.name, _size(usage.bytes), _size(limits.bytes), usage.files, files, promised)
+
+
+@quota.command()
+@_names
+@_as_json
+@click.pass_context
+def verify(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Walk the homes and compare them with the ledger; exit code 1 when one differs."""
+    with _books(ctx, names) as all_books:
+        findings = [(books.account.name, audit(books.tally, books.walk)) for books in all_books]
+    if as_json:
+        click.echo(json.dumps([_finding(name, finding) for name, finding in findings], indent=2))
+    else:
+        _print_table(
+            ("NAME", "BOOKS", "DISK", "DRIFT", "ENTRIES", "DISK", "DRIFT", ""),
+            [_finding_row(name, finding) for name, finding in findings],
+        )
+    if not all(finding.good for _, finding in findings):
+        if not as_json:
+            click.echo("Count anew with: ftpserver quota repair", err=True)
+        ctx.exit(1)
+
+
+def _finding(name: str, finding: Finding) -> dict[str, object]:
+    booked = finding.booked
+    return {
+        "name": name,
+        "counted": booked is not None,
+        "booked_bytes": None if booked is None else booked.bytes,
+        "booked_files": None if booked is None else booked.files,
+        "reserved_bytes": 0 if booked is None else booked.reserved_bytes,
+        "reserved_files": 0 if booked is None else booked.reserved_files,
+        "disk_bytes": finding.bytes,
+        "disk_files": finding.files,
+        "drift_bytes": finding.drift[0],
+        "drift_files": finding.drift[1],
+        "changed_meanwhile": finding.crossed,
+        "ok": finding.good,
+    }
+
+
+def _finding_row(name: str, finding: Finding) -> tuple[object, ...]:
+    booked, (bytes, files) = finding.booked, finding.drift
+    if booked is None:
+        return (
+            name,
+            "not counted yet",
+            finding.bytes,
+            "-",
+            "-",
+            finding.files,
+            "-",
+            "is counted at its next change",
+        )
+    note = "changed meanwhile" if finding.crossed else ""
+    return (
+        name,
+        booked.bytes,
+        finding.bytes,
+        f"{bytes:+d}",
+        booked.files,
+        finding.files,
+        f"{files:+d}",
+        note,
+    )
+
+
+@quota.command()
+@_names
+@click.pass_context
+def repair(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Count the homes anew and book what is found."""
+    with _books(ctx, names) as all_books:
+        for books in all_books:
+            before = audit(books.tally, books.walk)
+            books.tally.distrust()
+            books.tally.recount(books.walk)
+            now = books.tally.usage()
+            bytes, files = before.drift
+            change = (
+                "as it was"
+                if before.booked and before.good
+                else f"drift was {bytes:+d} bytes, {files:+d} entries"
+            )
+            if before.booked is None:
+                change = "counted for the first time"
+            click.echo(f"{books.account.name}: {now.bytes} bytes, {now.files} entries ({change})")
+
+
+def _size(value: object) -> str:
+    return format_size(value) if isinstance(value, int) else "no limit"
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    cells = [head, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
