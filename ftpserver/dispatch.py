@@ -9,6 +9,7 @@ Most handlers answer at once. One that says `Later`, or that finds its home unco
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 from unicodedata import normalize
 
@@ -126,7 +127,7 @@ async def _persist(
 async def _outwait(obstacle: Exception, session: Session, on_thread: OnThread[Outcome | None]) -> None:
     """Do, or wait for, what lets the command be carried out."""
     if isinstance(obstacle, Uncounted):
-        await on_thread(session.home.recount)
+        await on_thread(partial(session.home.recount, obstacle.others))
     elif isinstance(obstacle, HomeBusy):
         await on_thread(session.home.wait_until_quiet)
     else:

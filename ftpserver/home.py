@@ -38,6 +38,8 @@ class Home:
     tally: Tally
     permissions: frozenset[Permission]
     policy: UploadPolicy
+    count_other: Callable[[str], None] = lambda home: None
+    """Count another home of the pool, by its path."""
 
     # Looking ----------------------------------------------------------------------------------------------------
 
@@ -176,9 +178,11 @@ class Home:
         if permission not in self.permissions:
             raise PermissionDenied(permission)
 
-    def recount(self) -> None:
-        """Count the home, unless it is counted; call it on a thread. Raises OSError, LedgerFault."""
+    def recount(self, others: tuple[str, ...] = ()) -> None:
+        """Count the home, unless it is counted, and `others` of its pool; on a thread. Raises OSError, LedgerFault."""
         self.tally.recount(self.storage.count)
+        for other in others:
+            self.count_other(other)
 
     def wait_until_quiet(self) -> None:
         """Wait while somebody changes or counts the home; call it on a thread. Raises LedgerFault."""

@@ -26,6 +26,7 @@ from ftpserver.outcome import Admit, Leave, Outcome
 from ftpserver.quota.base import Ledger, LedgerFault, Limits
 from ftpserver.session import Session, Visitor
 from ftpserver.storage.local import LocalStorage
+from ftpserver.storage.walk import walk_home
 from ftpserver.upload import UploadPolicy
 from ftpwire.charset import Charset
 from ftpwire.reply import Reply
@@ -38,6 +39,14 @@ TRIES = 3
 def staging_of(settings: Settings) -> Path:
     """Where uploads that will replace a file wait: beside the homes, so on their file system and in none of them."""
     return settings.homes / ".ftpserver-staging"
+
+
+def limits_of(account: Account) -> Limits:
+    """What the ledger holds an account's home to."""
+    own, pool = account.quota, account.pool
+    if pool is None:
+        return Limits(own.bytes, own.files)
+    return Limits(own.bytes, own.files, account.group, pool.bytes, pool.files)
 
 
 @dataclass(slots=True)
@@ -143,19 +152,26 @@ class Desk:
         if path == staging or staging in path.parents:
             raise OSError(errno.EPERM, "that is where unfinished uploads are kept", str(path))
         storage = LocalStorage.open(
-            path,
+            Path(account.home),  # a relative one, as it stands: no link may lead to it
             below=settings.homes,
             create=True,
             staging=staging_of(settings),
         )
         try:
-            limits = Limits(account.quota.bytes, account.quota.files)
-            tally = self.ledger.open(str(path), limits)
+            tally = self.ledger.open(str(path), limits_of(account))
         except BaseException:
             storage.close()
             raise
         policy = UploadPolicy(keep=settings.uploads.interrupted == "keep", durable=settings.uploads.durable)
-        return Home(storage, tally, account.permissions, policy)
+        return Home(storage, tally, account.permissions, policy, self._count)
+
+    def _count(self, home: str) -> None:
+        """Count a home that perhaps nobody has open. Raises OSError, LedgerFault."""
+        tally = self.ledger.open(home, Limits())
+        try:
+            tally.recount(lambda: walk_home(Path(home), self.settings.homes))
+        finally:
+            tally.close()
 
     def pace(self, account: Account) -> Paces:
         """The rate limits of a user whose session begins; to be given back by `leave`."""

@@ -93,7 +93,8 @@ def _os_reply(error: OSError) -> Reply:
 
 def describe_quota(error: QuotaExceeded) -> str:
     """The 552's text, with what was needed and what is free."""
+    whose = f"Quota of the group {error.pool} exceeded" if error.pool is not None else "Quota exceeded"
     if error.unit == "files":
-        return f"Quota exceeded: need {error.need} more entries, {error.free} free of {error.limit}."
+        return f"{whose}: need {error.need} more entries, {error.free} free of {error.limit}."
     need, free, limit = (format_size(number) for number in (error.need, error.free, error.limit))
-    return f"Quota exceeded: need {need}, {free} free of {limit}."
+    return f"{whose}: need {need}, {free} free of {limit}."

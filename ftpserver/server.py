@@ -219,20 +219,21 @@ async def _work(settings: Settings, sockets: list[tuple[socket.socket, bool]]) -
 
 def serve(settings: Settings) -> int:
     """Run the service until it is told to stop; returns the exit code. Raises OSError when it cannot listen."""
-    sockets = [
-        (listening, entry.tls == "implicit")
-        for entry in settings.listen
-        for listening in bind(entry.host, entry.port)
-    ]
-    staging = staging_of(settings)
-    staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sweep_staging(staging)
-    output = start_logging(settings.log.level, settings.log.format)
-    try:
-        uvloop.run(_work(settings, sockets))
-    except (LedgerFault, TlsFault) as fault:
-        logger.error("the service cannot start: %s", fault)
-        return 1
-    finally:
-        output.stop()
+    with contextlib.ExitStack() as bound:
+        sockets = []
+        for entry in settings.listen:
+            for listening in bind(entry.host, entry.port):
+                bound.callback(listening.close)
+                sockets.append((listening, entry.tls == "implicit"))
+        staging = staging_of(settings)
+        staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep_staging(staging)
+        output = start_logging(settings.log.level, settings.log.format)
+        try:
+            uvloop.run(_work(settings, sockets))
+        except (LedgerFault, TlsFault) as fault:
+            logger.error("the service cannot start: %s", fault)
+            return 1
+        finally:
+            output.stop()
     return 0

@@ -209,10 +209,18 @@ class Transfer:
         if isinstance(self._job, Receive):
             self._end_upload(self._job, error)
             return
+        if error is None and isinstance(self._job, Send):
+            error = self._cut_short(self._job)
         self._close_connection(reset=error is not None)
         release(self._job)
         self._log(error)
         self._finish(Reply(226, ("Transfer complete.",)) if error is None else _failure(error))
+
+    def _cut_short(self, job: Send) -> Exception | None:
+        """A file that became shorter while it was sent was not sent as the 150 said."""
+        if job.text or self._session.deflate or self.moved >= job.source.size - job.source.offset:
+            return None
+        return Aborted("The file became shorter")
 
     def _end_upload(self, job: Receive, error: Exception | None) -> None:
         """Close or drain the data connection, then put the file in place or not."""
@@ -258,7 +266,8 @@ class Transfer:
         """A clean end of the data is the end of the file only if the client lives and sent what it promised."""
         if not self._around.alive():
             return Aborted("The control connection was closed")
-        if job.upload.expected and not job.text and self.moved < job.upload.expected:
+        counted = not (job.text or self._session.deflate)  # as many bytes on the network as in the file
+        if counted and self.moved < job.upload.expected:
             return Aborted(f"Only {self.moved} of the {job.upload.expected} bytes that ALLO promised came")
         return None
 

@@ -165,20 +165,32 @@ class Quota(Section):
     files: Count | None = None
 
 
+class Traffic(Section):
+    """The most bytes to move in a calendar day or month (UTC); None is unlimited."""
+
+    upload_day: Annotated[int | None, PlainValidator(_bytes)] = None
+    upload_month: Annotated[int | None, PlainValidator(_bytes)] = None
+    download_day: Annotated[int | None, PlainValidator(_bytes)] = None
+    download_month: Annotated[int | None, PlainValidator(_bytes)] = None
+
+
+class Pool(Quota):
+    """What the members of a group may hold and move together."""
+
+    traffic: Annotated[Traffic, BeforeValidator(empty_section)] = Traffic()
+
+
 class AccountLimits(Section):
-    """Sessions at once, and bytes per second a session; 0 is no limit."""
+    """Sessions at once, and bytes per second of all the user's sessions together; 0 is no limit."""
 
     sessions: Count = 0
     upload_rate: Size = 0
     download_rate: Size = 0
 
 
-class Account(Section):
-    """One user, checked and frozen; `home` is the text of the file, `home_path` says where that is."""
+class Defaults(Section):
+    """What an account and a group can say alike."""
 
-    name: str
-    password: Annotated[str, PlainValidator(_password)] = Field(repr=False)
-    home: Annotated[str, PlainValidator(_home)]
     enabled: bool = True
     expires: Annotated[datetime | None, PlainValidator(parse_expiry)] = None
     permissions: Annotated[frozenset[Permission], PlainValidator(parse_permissions)] = PRESETS["full"]
@@ -186,7 +198,19 @@ class Account(Section):
     encoding: Annotated[str | None, PlainValidator(_encoding)] = None
     normalize: Literal["nfc"] | None = None
     quota: Annotated[Quota, BeforeValidator(empty_section)] = Quota()
+    traffic: Annotated[Traffic, BeforeValidator(empty_section)] = Traffic()
     limits: Annotated[AccountLimits, BeforeValidator(empty_section)] = AccountLimits()
+
+
+class Account(Defaults):
+    """One user, checked and frozen; `home` is the text of the file, `home_path` says where that is."""
+
+    name: str
+    password: Annotated[str, PlainValidator(_password)] = Field(repr=False)
+    home: Annotated[str, PlainValidator(_home)]
+    group: str | None = None
+    pool: Pool | None = None
+    """What the group's members share; it comes from the group's file."""
 
     @property
     def locked(self) -> bool:

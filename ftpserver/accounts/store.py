@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from ftpserver.accounts.account import Account, valid_name
+from ftpserver.accounts.group import group_file, read_group
 from ftpserver.config.document import parse_document, read_regular
 from ftpserver.config.fault import Fault, Faulty
 from ftpserver.config.validation import validate
@@ -31,6 +32,7 @@ _Version = tuple[int, int, int, int, int]
 @dataclass(frozen=True, slots=True)
 class _Cached:
     version: _Version
+    group: _Version | None
     account: Account
 
 
@@ -68,10 +70,24 @@ class AccountStore:
             raise Faulty([Fault(file, None, f"cannot be read: {error.strerror}")]) from error
         with self._lock:
             cached = self._cache.get(name)
-            if cached is not None and cached.version == version:
-                self._cache.move_to_end(name)
-                return cached.account
+        if (
+            cached is not None
+            and cached.version == version
+            and cached.group == self._group_version(cached.account)
+        ):
+            with self._lock:
+                if name in self._cache:
+                    self._cache.move_to_end(name)
+            return cached.account
         return self._read(name, file)
+
+    def _group_version(self, account: Account) -> _Version | None:
+        if account.group is None:
+            return None
+        try:
+            return _version(os.lstat(group_file(self.directory, account.group)))
+        except OSError:
+            return None
 
     def names(self) -> Iterator[str]:
         """Yield the login names that have a file, in no order. Raises OSError."""
@@ -118,10 +134,12 @@ class AccountStore:
             self._forget(name)
             return None
         account = parse_account(name, file, data)
+        group = self._group_version(account)
+        changed = max(status.st_ctime_ns, group[1] if group is not None else 0)
         with self._lock:
             self._cache.pop(name, None)
-            if read_at - status.st_ctime_ns > _RACY_NANOSECONDS:
-                self._cache[name] = _Cached(_version(status), account)
+            if read_at - changed > _RACY_NANOSECONDS:
+                self._cache[name] = _Cached(_version(status), group, account)
                 while len(self._cache) > self._capacity:
                     self._cache.popitem(last=False)
         return account
@@ -136,7 +154,13 @@ def parse_account(name: str, file: Path, data: bytes) -> Account:
     document = parse_document(file, data)
     # Without a home of its own an account's home is called as the account is.
     document.value.setdefault("home", name)
-    return validate(Account, document, {"name": name})
+    given: dict[str, object] = {"name": name, "pool": None}
+    group = document.value.get("group")
+    if isinstance(group, str):
+        found = read_group(file.parent, group)
+        found.complete(document.value)
+        given["pool"] = found.pool
+    return validate(Account, document, given)
 
 
 def read_account(file: Path) -> tuple[bytes, os.stat_result]:

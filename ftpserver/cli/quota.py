@@ -18,7 +18,7 @@ from ftpserver.config.sizes import format_size
 from ftpserver.quota.audit import Finding, audit
 from ftpserver.quota.base import LedgerFault, Limits, Tally, Uncounted, Usage
 from ftpserver.quota.sqlite import SqliteLedger
-from ftpserver.storage.local import LocalStorage
+from ftpserver.storage.walk import walk_home
 
 _names = click.argument("names", metavar="[NAME]...", nargs=-1)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -38,17 +38,8 @@ class _Books:
     settings: Settings
 
     def walk(self) -> Iterator[tuple[int, int]]:
-        """The home's increments of bytes and entries; nothing for a home that was never made."""
-        try:
-            storage = LocalStorage.open(
-                self.account.home_path(self.settings.homes), below=self.settings.homes, create=False
-            )
-        except FileNotFoundError:
-            return
-        try:
-            yield from storage.count()
-        finally:
-            storage.close()
+        """The home's increments of bytes and entries."""
+        return walk_home(self.account.home_path(self.settings.homes), self.settings.homes)
 
 
 @contextmanager
@@ -68,8 +59,7 @@ def _books(ctx: click.Context, names: tuple[str, ...]) -> Iterator[list[_Books]]
 
 
 def _open(ledger: SqliteLedger, account: Account, settings: Settings) -> _Books:
-    limits = Limits(account.quota.bytes, account.quota.files)
-    return _Books(account, ledger.open(str(account.home_path(settings.homes)), limits), settings)
+    return _Books(account, ledger.open(str(account.home_path(settings.homes)), Limits()), settings)
 
 
 def _accounts(settings: Settings, names: tuple[str, ...]) -> Iterator[Account]:

@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from ftpserver.data.mover import WOULD_BLOCK
 
@@ -20,6 +20,7 @@ _V1_LONGEST = 107
 _V2_LONGEST = 16 + 4096
 _V1 = re.compile(rb"PROXY (?:UNKNOWN[^\r\n]*|TCP[46] (\S+) (\S+) ([0-9]{1,5}) ([0-9]{1,5}))\r\n")
 _SECONDS = 5.0
+_LARGEST_PORT = 65535
 
 Address = tuple[str, int]
 
@@ -58,10 +59,13 @@ def _read_v1(data: bytes) -> Header | None:
     if match[1] is None:
         return Header(None, None, end + 1)
     try:
-        hosts = [str(ip_address(host.decode("ascii"))) for host in (match[1], match[2])]
+        hosts = [_plain(ip_address(host.decode("ascii"))) for host in (match[1], match[2])]
     except ValueError:
         raise BadHeader("the PROXY line names no addresses") from None
-    return Header((hosts[0], int(match[3])), (hosts[1], int(match[4])), end + 1)
+    ports = int(match[3]), int(match[4])
+    if max(ports) > _LARGEST_PORT:
+        raise BadHeader("the PROXY line names no ports")
+    return Header((hosts[0], ports[0]), (hosts[1], ports[1]), end + 1)
 
 
 def _read_v2(data: bytes) -> Header | None:
@@ -78,9 +82,15 @@ def _read_v2(data: bytes) -> Header | None:
         return Header(None, None, end)
     if length < 2 * size + 4:
         raise BadHeader("the PROXY header is too short for its addresses")
-    hosts = [str(ip_address(data[16 + i * size : 16 + (i + 1) * size])) for i in (0, 1)]
+    hosts = [_plain(ip_address(data[16 + i * size : 16 + (i + 1) * size])) for i in (0, 1)]
     ports = struct.unpack_from("!HH", data, 16 + 2 * size)
     return Header((hosts[0], ports[0]), (hosts[1], ports[1]), end)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> str:
+    """An IPv4 address mapped into IPv6, as a balancer that listens on `::` tells it, is what it is."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 class Trusted:
@@ -97,7 +107,11 @@ class Trusted:
 
 
 class HeaderReader:
-    """Reads the header of one accepted connection, then hands both on; closes it when there is none."""
+    """Reads the header of one accepted connection, then hands both on; closes it when there is none.
+
+    The header is looked at and left in the socket until it is whole. So that the loop does not spin on its first
+    part meanwhile, the kernel is told to wake us for no fewer bytes than one more (SO_RCVLOWAT).
+    """
 
     def __init__(
         self,
@@ -108,18 +122,22 @@ class HeaderReader:
         self._loop = loop
         self._connection = connection
         self._on_header = on_header
+        self._seen = 0
         self._timer = loop.call_later(_SECONDS, self._give_up)
         loop.add_reader(connection.fileno(), self._readable)
 
     def _readable(self) -> None:
         try:
             data = self._connection.recv(_V2_LONGEST, socket.MSG_PEEK)
-            if not data:
+            if len(data) == self._seen:  # woken for nothing new: that is the end
                 raise BadHeader("the connection ended")
             header = read_header(data)
             if header is None:
+                self._seen = len(data)
+                self._wake_at(len(data) + 1)
                 return
             self._connection.recv(header.length)
+            self._wake_at(1)
         except WOULD_BLOCK:
             return
         except (BadHeader, OSError):
@@ -127,6 +145,9 @@ class HeaderReader:
             return
         self._stop()
         self._on_header(self._connection, header)
+
+    def _wake_at(self, count: int) -> None:
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
     def _stop(self) -> None:
         self._timer.cancel()

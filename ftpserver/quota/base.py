@@ -28,10 +28,16 @@ from ftpserver.storage.base import Identity
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a home may hold: bytes and entries; None is no limit."""
+    """What a home may hold: bytes and entries; None is no limit.
+
+    `pool` names what it shares with other homes; the pool's limits hold for all of them together.
+    """
 
     bytes: int | None = None
     files: int | None = None
+    pool: str | None = None
+    pool_bytes: int | None = None
+    pool_files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,14 @@ class Usage:
 
 
 class QuotaExceeded(Exception):
-    """The reservation does not fit. Numbers are bytes, or entries when `unit` is "files"."""
+    """The reservation does not fit. Numbers are bytes, or entries when `unit` is "files".
 
-    def __init__(self, unit: str, need: int, free: int, limit: int) -> None:
+    `pool` names the shared quota that refuses, when it is not the home's own.
+    """
+
+    def __init__(self, unit: str, need: int, free: int, limit: int, pool: str | None = None) -> None:
         super().__init__(f"need {need} {unit}, {free} free of {limit}")
+        self.pool = pool
         self.unit = unit
         self.need = need
         self.free = free
@@ -56,7 +66,14 @@ class QuotaExceeded(Exception):
 
 
 class Uncounted(Exception):
-    """The home must be counted before it may change; nothing was reserved."""
+    """The home must be counted before it may change; nothing was reserved.
+
+    `others` are the homes of the same pool that must be counted too.
+    """
+
+    def __init__(self, home: str, others: tuple[str, ...] = ()) -> None:
+        super().__init__(home)
+        self.others = others
 
 
 class HomeBusy(Exception):
@@ -125,6 +142,12 @@ class Tally(Protocol):
 
     def usage(self) -> Usage:
         """What the books say now. Raises Uncounted or LedgerFault."""
+
+    def pool_usage(self) -> Usage | None:
+        """What the homes of the pool hold together; None without one. Raises Uncounted, LedgerFault."""
+
+    def relimit(self, limits: Limits) -> None:
+        """Other limits hold from now on, for changes under way too. Raises LedgerFault."""
 
     def reserve(
         self, bytes: int = 0, files: int = 0, loan: Loan | None = None, in_place: bool = False

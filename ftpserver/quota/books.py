@@ -13,6 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,12 +30,39 @@ WHERE home = :home AND process = :process
   AND (:limit_files IS NULL OR :files <= 0 OR :limit_files >= :files
        + (SELECT files FROM usage WHERE home = :home) + (SELECT sum(files) FROM holding WHERE home = :home))
 """
+# A pool has no books of its own: it is the sum of its homes, so it cannot differ from them.
+_RESERVE_IN_POOL = (
+    _RESERVE
+    + """
+  AND NOT EXISTS (SELECT 1 FROM usage WHERE pool = :pool AND NOT counted)
+  AND (:pool_bytes IS NULL OR :bytes <= 0 OR :pool_bytes - :margin >= :bytes
+       + (SELECT sum(bytes) FROM usage WHERE pool = :pool)
+       + (SELECT sum(holding.bytes) FROM holding JOIN usage USING (home) WHERE pool = :pool))
+  AND (:pool_files IS NULL OR :files <= 0 OR :pool_files >= :files
+       + (SELECT sum(files) FROM usage WHERE pool = :pool)
+       + (SELECT sum(holding.files) FROM holding JOIN usage USING (home) WHERE pool = :pool))
+"""
+)
+_POOL_TOTALS = """
+SELECT sum(bytes), sum(files),
+       (SELECT coalesce(sum(holding.bytes), 0) FROM holding JOIN usage USING (home) WHERE pool = :pool),
+       (SELECT coalesce(sum(holding.files), 0) FROM holding JOIN usage USING (home) WHERE pool = :pool)
+FROM usage WHERE pool = :pool
+"""
 _TOTALS = """
 SELECT bytes, files, counted,
        (SELECT coalesce(sum(bytes), 0) FROM holding WHERE home = usage.home),
        (SELECT coalesce(sum(files), 0) FROM holding WHERE home = usage.home)
 FROM usage WHERE path = ?
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What stood in the way of a reservation: the use of the home, and of its pool if it has one."""
+
+    home: Usage
+    pool: Usage | None
 
 
 class Granted(Protocol):
@@ -63,6 +91,7 @@ class Books:
         self._locks = locks
         self._lock_fd = -1
         self._thread_lock = threading.Lock()
+        self._pool: str | None = None
         self._home: int | None = None  # the row, once this process has touched the home
 
     @property
@@ -88,13 +117,14 @@ class Books:
         if self.unsettled:
             self._settle_the_unsettled()
         values = self._values(bytes, files, limits, margin)
+        statement = _RESERVE if limits.pool is None else _RESERVE_IN_POOL
         with self.database.locked():
             try:
-                return self.database.execute(_RESERVE, values).rowcount == 1
+                return self.database.execute(statement, values).rowcount == 1
             except sqlite3.Error as error:
                 raise LedgerFault(str(error)) from error
 
-    def reserve_with_effort(self, bytes: int, files: int, limits: Limits) -> Usage | None:
+    def reserve_with_effort(self, bytes: int, files: int, limits: Limits) -> Against | None:
         """Nobody is refused for room that is held by the dead or beyond the need of the living.
 
         Returns what stood in the way, as it was in the moment of the refusal, or None: it is held. Raises Uncounted,
@@ -103,12 +133,39 @@ class Books:
         self.call_back_surplus()
         self.void_the_dead()
         values = self._values(bytes, files, limits, 0)
+        statement = _RESERVE if limits.pool is None else _RESERVE_IN_POOL
         with self.database.writing:
-            if self.database.execute(_RESERVE, values).rowcount == 1:
+            if self.database.execute(statement, values).rowcount == 1:
                 return None
-            return self.totals()
+            return Against(self.totals(), None if limits.pool is None else self._pool_totals(limits.pool))
 
-    def _values(self, bytes: int, files: int, limits: Limits, margin: int) -> dict[str, int | None]:
+    def _pool_totals(self, pool: str) -> Usage:
+        """What the homes of a pool hold together. Raises Uncounted when one of them must be counted first."""
+        uncounted = self.database.execute(
+            "SELECT path FROM usage WHERE pool = ? AND NOT counted", (pool,)
+        ).fetchall()
+        if uncounted:
+            raise Uncounted(self.path, tuple(row[0] for row in uncounted))
+        return Usage(*self.database.execute(_POOL_TOTALS, {"pool": pool}).fetchone())
+
+    def join(self, pool: str | None) -> None:
+        """The home draws on this pool from now on. Raises LedgerFault."""
+        if pool == self._pool:
+            return
+        with self.database.writing:
+            self.database.execute("UPDATE usage SET pool = ? WHERE home = ?", (pool, self.home))
+        self._pool = pool
+
+    def pool_usage(self) -> Usage | None:
+        """What the homes of the pool hold together; None without a pool. Raises Uncounted, LedgerFault."""
+        if self._pool is None:
+            return None
+        try:
+            return self._pool_totals(self._pool)
+        except sqlite3.Error as error:
+            raise LedgerFault(str(error)) from error
+
+    def _values(self, bytes: int, files: int, limits: Limits, margin: int) -> dict[str, int | str | None]:
         return {
             "home": self.home,
             "process": self.process,
@@ -117,6 +174,9 @@ class Books:
             "limit_bytes": limits.bytes,
             "limit_files": limits.files,
             "margin": margin,
+            "pool": limits.pool,
+            "pool_bytes": limits.pool_bytes,
+            "pool_files": limits.pool_files,
         }
 
     def _settle_the_unsettled(self) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ftpserver.quota.base import LedgerFault
+from ftpserver.quota.schema import SCHEMA
 
 logger = logging.getLogger(__name__)
 
@@ -35,37 +36,6 @@ USERS_NAME = "ledger.users"
 _LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 _OPENING_WAIT = 5.0  # seconds for another program's lock, while nobody is served yet
 _WORKING_WAIT = 100  # milliseconds for it later, when the loop waits too
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS process (id INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS usage (
-    home INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    bytes INTEGER NOT NULL DEFAULT 0,
-    files INTEGER NOT NULL DEFAULT 0,
-    counted INTEGER NOT NULL DEFAULT 0,     -- 0: count the home before its next change
-    epoch INTEGER NOT NULL DEFAULT 0,       -- how often it was counted
-    sequence INTEGER NOT NULL DEFAULT 0     -- how often it was changed
-);
-CREATE TABLE IF NOT EXISTS holding (        -- what a living process has promised to changes under way
-    home INTEGER NOT NULL,
-    process INTEGER NOT NULL,
-    bytes INTEGER NOT NULL DEFAULT 0,
-    files INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (home, process)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS loan (           -- files whose size is lent to the upload that will replace them
-    home INTEGER NOT NULL,
-    device INTEGER NOT NULL,
-    inode INTEGER NOT NULL,
-    process INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    converted INTEGER NOT NULL DEFAULT 0,   -- the file vanished meanwhile: for the borrower are held 1: its bytes,
-                                            -- 2: its bytes and its entry
-    PRIMARY KEY (home, device, inode)
-) WITHOUT ROWID;
-"""
 
 
 class Database:
@@ -218,7 +188,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint=0")
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(f"quick_check: {found}")

@@ -14,10 +14,11 @@ A change *in place* is visible while it grows. A count that runs meanwhile sees 
 remembers the count it began under (`epoch`), and when there was another one it asks for a new count at its end.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from ftpserver.quota.base import LedgerFault, Limits, Loan, QuotaExceeded, Usage
-from ftpserver.quota.books import Books
+from ftpserver.quota.books import Against, Books
 from ftpserver.storage.base import Identity
 
 SURPLUS = 8 * 1024 * 1024
@@ -25,21 +26,37 @@ FIRST_SURPLUS = 64 * 1024
 MARGIN = 64  # a surplus is taken only where 64 times as much is free
 
 
-def refusal(
-    against: Usage, limits: Limits, bytes: int, files: int, own: int = 0, need: int | None = None
-) -> QuotaExceeded:
-    """Why `bytes` and `files` did not fit; `own` bytes of what is in use are the asker's, who needs `need` in all.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reservation asked for: more bytes and entries; `own` bytes of what is in use are the asker's already."""
 
-    Raises LedgerFault when they would have.
-    """
-    if limits.files is not None and files > 0:
-        free = max(0, limits.files - against.files - against.reserved_files)
-        if free < files:
-            return QuotaExceeded("files", files, free, limits.files)
-    if limits.bytes is None or bytes <= 0:
+    bytes: int
+    files: int
+    own: int = 0
+
+    def refused_by(
+        self, used: Usage, bytes: int | None, files: int | None, pool: str | None
+    ) -> QuotaExceeded | None:
+        """Why it does not fit in a quota of `bytes` and `files`; None when it does."""
+        if files is not None and self.files > 0:
+            free = max(0, files - used.files - used.reserved_files)
+            if free < self.files:
+                return QuotaExceeded("files", self.files, free, files, pool)
+        if bytes is not None and self.bytes > 0:
+            free = max(0, bytes - used.bytes - used.reserved_bytes)
+            if free < self.bytes:
+                return QuotaExceeded("bytes", self.bytes + self.own, free + self.own, bytes, pool)
+        return None
+
+
+def refusal(against: Against, limits: Limits, wanted: Wanted) -> QuotaExceeded:
+    """Why it did not fit. Raises LedgerFault when it would have."""
+    why = wanted.refused_by(against.home, limits.bytes, limits.files, None)
+    if why is None and against.pool is not None:
+        why = wanted.refused_by(against.pool, limits.pool_bytes, limits.pool_files, limits.pool)
+    if why is None:
         raise LedgerFault("the ledger does not take a reservation that fits")
-    free = max(0, limits.bytes - against.bytes - against.reserved_bytes + own)
-    return QuotaExceeded("bytes", bytes if need is None else need, free, limits.bytes)
+    return why
 
 
 class HasLimits(Protocol):
@@ -120,8 +137,7 @@ class SqliteGrant:
         if not books.reserve(bytes, files, limits):
             against = books.reserve_with_effort(bytes, files, limits)
             if against is not None:
-                own = self._reserved + self._credit
-                raise refusal(against, limits, bytes, files, own, self._spent)
+                raise refusal(against, limits, Wanted(bytes, files, own=self._reserved + self._credit))
         self._reserved += bytes
         self._files += files
 

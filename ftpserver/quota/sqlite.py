@@ -15,7 +15,7 @@ from types import TracebackType
 from ftpserver.quota.base import Grant, LedgerFault, Limits, Loan, Tally, Usage, total
 from ftpserver.quota.books import Books
 from ftpserver.quota.database import Database
-from ftpserver.quota.grant import FIRST_SURPLUS, MARGIN, SqliteGrant, refusal
+from ftpserver.quota.grant import FIRST_SURPLUS, MARGIN, SqliteGrant, Wanted, refusal
 from ftpserver.quota.processes import ProcessRegister
 
 _OPTIMISTIC_COUNTS = 3
@@ -127,18 +127,29 @@ class SqliteTally:
         """See quota.base.Tally."""
         return self._books.totals()
 
+    def pool_usage(self) -> Usage | None:
+        """See quota.base.Tally."""
+        return self._books.pool_usage()
+
+    def relimit(self, limits: Limits) -> None:
+        """See quota.base.Tally."""
+        self.limits = limits
+        self._books.join(limits.pool)
+        self._books.call_back_surplus()
+
     def reserve(
         self, bytes: int = 0, files: int = 0, loan: Loan | None = None, in_place: bool = False
     ) -> Grant:
         """See quota.base.Tally."""
         books, limits = self._books, self.limits
+        books.join(limits.pool)
         surplus = FIRST_SURPLUS if files or loan is not None else 0
         if not surplus or not books.reserve(bytes + surplus, files, limits, margin=surplus * MARGIN):
             surplus = 0
             if not books.reserve(bytes, files, limits):
                 against = books.reserve_with_effort(bytes, files, limits)
                 if against is not None:
-                    raise refusal(against, limits, bytes, files)
+                    raise refusal(against, limits, Wanted(bytes, files))
         grant = SqliteGrant(books, self, bytes, files, surplus)
         try:
             if loan is not None:
