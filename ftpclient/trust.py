@@ -19,10 +19,16 @@ class Tls(StrEnum):
     IMPLICIT = "implicit"
 
 
+_IGNORE_UNEXPECTED_EOF = 0x80
+"""SSL_OP_IGNORE_UNEXPECTED_EOF, for which Python has no name."""
+
+
 def make_context(cafile: str | None = None, insecure: bool = False) -> ssl.SSLContext:
     """Build the TLS settings of one session; raise OSError when `cafile` cannot be read."""
     context = ssl.create_default_context(cafile=cafile)
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    # Debian's Python takes a stream without close_notify for a complete one, and so a cut file for a whole one.
+    context.options &= ~_IGNORE_UNEXPECTED_EOF
     return context

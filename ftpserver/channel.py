@@ -203,7 +203,11 @@ class ControlChannel:
             on_done()
             self.resume()
 
-        self._secure = wrap(self._socket)
+        try:
+            self._secure = wrap(self._socket)
+        except OSError:
+            self._lose("the client was gone before the TLS handshake")
+            return
         self._socket = self._secure
         self._changing = Handshake(self._loop, self._secure, shaken)
         self._changing.start()

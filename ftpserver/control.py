@@ -28,7 +28,7 @@ from ftpserver.commands.table import Interrupt
 from ftpserver.config.settings import Limits
 from ftpserver.dispatch import dispatch
 from ftpserver.log import event
-from ftpserver.login import Desk, Paces
+from ftpserver.login import Desk
 from ftpserver.outcome import (
     Abort,
     Admit,
@@ -44,6 +44,8 @@ from ftpserver.outcome import (
     Tell,
     Unsecure,
 )
+from ftpserver.quota.base import LedgerFault, TrafficExceeded
+from ftpserver.refusal import reply_to
 from ftpserver.session import Link, Peer, Session, Visitor
 from ftpserver.tls import TlsService
 from ftpserver.transfer import Surroundings, Transfer, release
@@ -90,7 +92,6 @@ class Control:
         "_lines",
         "_loop",
         "_on_close",
-        "_paces",
         "_recital",
         "_task",
         "_tls_context",
@@ -118,7 +119,6 @@ class Control:
         self._transfer: Transfer | None = None
         self._task: asyncio.Task[None] | None = None
         self._recital: Recite | None = None
-        self._paces: Paces | None = None
         self._tls_context: ssl.SSLContext | None = None
         self._working = False
         self._closing = False
@@ -265,7 +265,6 @@ class Control:
                 )
             case Admit():
                 self.peer = outcome.session
-                self._paces = self._facilities.desk.pace(outcome.session.account)
                 self._reply(outcome.reply)
             case Restart():
                 self._leave_session()
@@ -310,7 +309,6 @@ class Control:
     def _undo(self, outcome: Outcome) -> None:
         """The connection ended while a thread worked: give back what the outcome holds."""
         if isinstance(outcome, Admit):
-            self._facilities.desk.pace(outcome.session.account)  # which `leave` gives back
             self._facilities.desk.leave(outcome.session)
         elif isinstance(outcome, Send):
             outcome.source.close()
@@ -329,7 +327,6 @@ class Control:
             self.peer.name = None
             return self.peer
         self._facilities.desk.leave(self.peer)
-        self._paces = None
         self.peer = Visitor(self.link)
         self._touched = self._loop.time()
         return self.peer
@@ -349,20 +346,24 @@ class Control:
     # Transfers --------------------------------------------------------------------------------------------------
 
     def _begin_transfer(self, job: Send | Tell | Receive) -> None:
-        session, paces = self.peer, self._paces
+        session, desk = self.peer, self._facilities.desk
         assert isinstance(session, Session)
-        assert paces is not None
         if self.link.tls_required and not self.link.private:
             release(job)
             self._reply(Reply(521, ("Data connections must be protected here: send PBSZ 0 and PROT P.",)))
+            return
+        try:
+            governor = None if isinstance(job, Tell) else desk.governor(session, isinstance(job, Receive))
+        except (TrafficExceeded, LedgerFault) as error:
+            release(job)
+            self._reply(reply_to(error) or _FAILED)
             return
         around = Surroundings(
             self._loop,
             self._facilities.pool,
             self._say,
             self._channel.alive,
-            paces.upload,
-            paces.download,
+            governor,
             self._protect,
             self._facilities.tls.reuse_required,
         )

@@ -13,17 +13,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ftpserver.accounts.account import Account
+from ftpserver.accounts.account import Account, AccountLimits, Traffic
 from ftpserver.auth.authenticator import Authenticator, Refused
 from ftpserver.auth.password import TooBusy
 from ftpserver.config.settings import Settings
-from ftpserver.data.pace import Pace
+from ftpserver.data.pace import Governor, Metered, Pace
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.port import SessionPort
 from ftpserver.home import Home
 from ftpserver.log import event
 from ftpserver.outcome import Admit, Leave, Outcome
 from ftpserver.quota.base import Ledger, LedgerFault, Limits
+from ftpserver.quota.traffic import Allowance, Meter, TrafficBooks
 from ftpserver.session import Session, Visitor
 from ftpserver.storage.local import LocalStorage
 from ftpserver.storage.walk import walk_home
@@ -41,6 +42,24 @@ def staging_of(settings: Settings) -> Path:
     return settings.homes / ".ftpserver-staging"
 
 
+def allowances_of(account: Account, upload: bool) -> list[Allowance]:
+    """What the user, and the user's group, may move one way."""
+    way = "upload" if upload else "download"
+
+    def allowance(owner: str, traffic: Traffic) -> Allowance:
+        limits = (
+            (traffic.upload_day, traffic.upload_month)
+            if upload
+            else (traffic.download_day, traffic.download_month)
+        )
+        return Allowance(f"{owner} {way}", *limits)
+
+    allowances = [allowance(f"user {account.name}", account.traffic)]
+    if account.pool is not None:
+        allowances.append(allowance(f"group {account.group}", account.pool.traffic))
+    return allowances
+
+
 def limits_of(account: Account) -> Limits:
     """What the ledger holds an account's home to."""
     own, pool = account.quota, account.pool
@@ -55,7 +74,11 @@ class Paces:
 
     upload: Pace
     download: Pace
-    sessions: int = 0
+
+    def set(self, limits: AccountLimits) -> None:
+        """These limits hold from now on, for transfers under way too."""
+        self.upload.rate = limits.upload_rate
+        self.download.rate = limits.download_rate
 
 
 @dataclass(slots=True)
@@ -66,6 +89,7 @@ class Desk:
     settings: Settings
     authenticator: Authenticator
     ledger: Ledger
+    traffic: TrafficBooks
     passive: PassivePorts
     announce: Callable[[str, str], str]
     """The address to tell in a 227, from (client, local address)."""
@@ -140,6 +164,9 @@ class Desk:
             lambda local: self.announce(link.peer[0], link.announced or local),
         )
         self.users[account.name] += 1
+        if account.name not in self.paces:
+            self.paces[account.name] = Paces(Pace(0, self.loop.time), Pace(0, self.loop.time))
+        self.paces[account.name].set(account.limits)
         if account.encoding is not None and not link.utf8_said:
             link.charset = Charset(account.encoding)
         event(logger, logging.INFO, "login", session=link.number, user=account.name, address=link.peer[0])
@@ -173,19 +200,17 @@ class Desk:
         finally:
             tally.close()
 
-    def pace(self, account: Account) -> Paces:
-        """The rate limits of a user whose session begins; to be given back by `leave`."""
-        limits = account.limits
-        paces = self.paces.get(account.name)
-        if paces is None:
-            clock = self.loop.time
-            paces = self.paces[account.name] = Paces(
-                Pace(limits.upload_rate, clock), Pace(limits.download_rate, clock)
-            )
-        paces.upload.rate = limits.upload_rate
-        paces.download.rate = limits.download_rate
-        paces.sessions += 1
-        return paces
+    def governor(self, session: Session, upload: bool) -> Governor:
+        """How fast and how much this session's next transfer may move. Raises TrafficExceeded, LedgerFault."""
+        account = session.account
+        paces = self.paces[account.name]
+        pace = paces.upload if upload else paces.download
+        allowances = [allowance for allowance in allowances_of(account, upload) if allowance.limited]
+        if not allowances:
+            return pace
+        meter = Meter(self.traffic, allowances)
+        meter.allowance(1)  # nothing left is told before the data connection opens
+        return Metered(pace, meter)
 
     def leave(self, session: Session) -> None:
         """A session has ended: release what it held."""
@@ -193,10 +218,6 @@ class Desk:
         self.users[name] -= 1
         if self.users[name] <= 0:
             del self.users[name]
-        paces = self.paces.get(name)
-        if paces is not None:
-            paces.sessions -= 1
-            if paces.sessions <= 0:
-                del self.paces[name]
+            self.paces.pop(name, None)
         session.port.drop()
         session.home.close()

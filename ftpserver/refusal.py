@@ -6,7 +6,7 @@ import os
 from ftpserver.config.sizes import format_size
 from ftpserver.data.passive import NoPort
 from ftpserver.home import PermissionDenied
-from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
+from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded, TrafficExceeded
 from ftpserver.storage.base import StorageBusy
 from ftpwire.errors import RemoteError, UnsupportedProtocol
 from ftpwire.reply import Reply
@@ -65,6 +65,11 @@ def reply_to(error: Exception) -> Reply | None:
         return _os_reply(error)
     if isinstance(error, QuotaExceeded):
         return Reply(552, (describe_quota(error),))
+    if isinstance(error, TrafficExceeded):
+        kind = "day" if error.period.count("-") == 2 else "month"
+        return Reply(
+            552, (f"Transfer quota of the {kind} is used up: {format_size(error.limit)} in {error.period}.",)
+        )
     if isinstance(error, PermissionDenied):
         return Reply(550, (f"This account lacks the permission to {error.permission}.",))
     if isinstance(error, LedgerFault):

@@ -69,7 +69,15 @@ class Service:
         self._trusted = Trusted(settings.trusted_proxies)
         self._passive = PassivePorts(loop, settings.passive.ports, self._trusted)
         self._announcer = Announcer(settings.passive)
-        self._desk = Desk(loop, settings, authenticator, self._ledger, self._passive, self._announcer.address)
+        self._desk = Desk(
+            loop,
+            settings,
+            authenticator,
+            self._ledger,
+            self._ledger.traffic,
+            self._passive,
+            self._announcer.address,
+        )
         self._tls = TlsService(settings.tls)
         self._facilities = Facilities(loop, self._desk, self._pool, self._tls, settings.limits)
         self._controls: set[Control] = set()

@@ -24,6 +24,7 @@ from ftpserver.config.settings import Tls
 logger = logging.getLogger(__name__)
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF, for which Python has no name
 _CONTROL_TICKETS = 4
 _DATA_TICKETS = 1
 
@@ -65,18 +66,19 @@ class TlsService:
         return self._settings.data_session_reuse == "require"
 
     def wrap_control(self, connection: socket.socket) -> ssl.SSLSocket:
-        """The TLS side of a control connection; the handshake is still to be made."""
+        """The TLS side of a control connection; the handshake is still to be made. Raises OSError."""
         context = self._make_context() if self.reuse_required else self._shared
         assert context is not None, "asked for TLS that is not offered"
         return self._wrap(context, connection, _CONTROL_TICKETS, ragged=True)
 
     def wrap_data(self, connection: socket.socket, control: ssl.SSLContext, upload: bool) -> ssl.SSLSocket:
-        """The TLS side of a data connection, in the context of its control connection."""
+        """The TLS side of a data connection, in the context of its control connection. Raises OSError."""
         return self._wrap(control, connection, 0 if upload else _DATA_TICKETS, ragged=False)
 
     def _wrap(
         self, context: ssl.SSLContext, connection: socket.socket, tickets: int, ragged: bool
     ) -> ssl.SSLSocket:
+        connection.getpeername()  # Python would find out too late that the client is gone, and leak the socket
         # The connection takes its number of tickets from the context when it is made.
         context.num_tickets = 0 if self._settings.data_session_reuse == "off" else tickets
         return context.wrap_socket(
@@ -108,6 +110,8 @@ class TlsService:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        # Debian's Python takes a stream without close_notify for a complete one, and so a cut upload for a whole one.
+        context.options &= ~_IGNORE_UNEXPECTED_EOF
         if settings.data_session_reuse == "off":
             context.options |= ssl.OP_NO_TICKET
         try:

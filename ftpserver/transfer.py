@@ -22,7 +22,7 @@ from functools import partial
 from ftpserver.data.convert import Converter
 from ftpserver.data.deflate import DeflatedChunks, Inflate
 from ftpserver.data.mover import Mover
-from ftpserver.data.pace import Pace
+from ftpserver.data.pace import Governor
 from ftpserver.data.port import SessionPort
 from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
@@ -30,7 +30,7 @@ from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, Lin
 from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
 from ftpserver.outcome import Receive, Send, Tell
-from ftpserver.quota.base import HomeBusy
+from ftpserver.quota.base import HomeBusy, LedgerFault
 from ftpserver.refusal import reply_to
 from ftpserver.session import Session
 from ftpserver.upload import Ending, Fate
@@ -70,8 +70,8 @@ class Surroundings:
     """Write a reply now."""
     alive: Callable[[], bool]
     """Whether the control connection has not ended."""
-    upload_pace: Pace | None
-    download_pace: Pace | None
+    governor: Governor | None
+    """How fast and how much may be moved."""
     protect: Callable[[socket.socket, bool], ssl.SSLSocket]
     """Give a data connection (for an upload?) its TLS side."""
     reuse_required: bool
@@ -145,14 +145,17 @@ class Transfer:
 
     def _shake_hands(self, connection: socket.socket) -> None:
         """TLS begins after the 150: a client that has not read it is not ready for a handshake (RFC 4217)."""
-        self._secure = self._around.protect(connection, isinstance(self._job, Receive))
+        try:
+            self._secure = self._around.protect(connection, isinstance(self._job, Receive))
+        except OSError as error:  # the client has gone already
+            self._shaken(error)
+            return
         self._connection = self._secure
         self._mover = Handshake(self._around.loop, self._secure, self._shaken)
         self._mover.start()
 
     def _shaken(self, error: Exception | None) -> None:
-        assert self._secure is not None
-        if error is None and not self._may_resume(self._secure):
+        if error is None and self._secure is not None and not self._may_resume(self._secure):
             error = TlsRefused
         if error is None:
             self._move()
@@ -183,12 +186,13 @@ class Transfer:
         assert connection is not None
         if isinstance(job, Receive):
             return FileReceiver(
-                around.loop, connection, job.upload, self._converter(job), around.upload_pace, self._ended
+                around.loop, connection, job.upload, self._converter(job), around.governor, self._ended
             )
         if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
-            return FileSender(around.loop, connection, job.source, around.download_pace, self._ended)
-        pace = around.download_pace if isinstance(job, Send) else None
-        return ChunkSender(around.loop, connection, self._chunks(job), around.pool, pace, self._ended)
+            return FileSender(around.loop, connection, job.source, around.governor, self._ended)
+        return ChunkSender(
+            around.loop, connection, self._chunks(job), around.pool, around.governor, self._ended
+        )
 
     def _converter(self, job: Receive) -> Converter | None:
         text = FromNetwork() if job.text else None
@@ -292,7 +296,8 @@ class Transfer:
         if connection is None:
             return
         if reset:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            with contextlib.suppress(OSError):  # it may be gone
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         elif isinstance(connection, ssl.SSLSocket):
             finish(self._around.loop, connection)
             return
@@ -304,6 +309,9 @@ class Transfer:
             drain(self._around.loop, connection, _DRAIN_SECONDS)
 
     def _finish(self, reply: Reply) -> None:
+        if self._around.governor is not None:
+            with contextlib.suppress(LedgerFault):  # then a little too much is booked
+                self._around.governor.close()
         done, self._done = self._done, None
         if done is not None:
             done(reply)

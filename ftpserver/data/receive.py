@@ -11,12 +11,13 @@ reply instead of a reset (threats.md: "a reset instead of a reply").
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Protocol
 
 from ftpserver.data.convert import Converter
-from ftpserver.data.mover import STEP, Mover, OnEnd
-from ftpserver.data.pace import Pace
+from ftpserver.data.mover import STEP, Mover, OnEnd, acknowledge
+from ftpserver.data.pace import Governor
 
 _BUFFER = memoryview(bytearray(STEP))
 _READS_AT_ONCE = 4
@@ -36,7 +37,7 @@ class Target(Protocol):
 class FileReceiver(Mover):
     """Fills `target` from its offset on, until the peer ends its stream."""
 
-    __slots__ = ("_convert", "_most", "_position", "_target")
+    __slots__ = ("_convert", "_most", "_position", "_secure", "_target")
 
     def __init__(
         self,
@@ -44,13 +45,14 @@ class FileReceiver(Mover):
         connection: socket.socket,
         target: Target,
         convert: Converter | None,
-        pace: Pace | None,
+        pace: Governor | None,
         on_end: OnEnd,
     ) -> None:
         super().__init__(loop, connection, pace, on_end)
         self._target = target
         self._position = target.offset
         self._convert = convert
+        self._secure = isinstance(connection, ssl.SSLSocket)
         self._most = STEP if convert is None else min(STEP, convert.step)
 
     def _step(self) -> None:
@@ -65,6 +67,8 @@ class FileReceiver(Mover):
                 self._end(None)
                 return
             self._count(count)
+            if self._secure:
+                acknowledge(self.connection)
             if self._convert is None:
                 self._write(_BUFFER[:count])
             else:

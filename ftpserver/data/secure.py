@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 
-from ftpserver.data.mover import Mover, OnEnd
+from ftpserver.data.mover import Mover, OnEnd, acknowledge
 from ftpserver.data.receive import Drain
 
 _LINGER = 5.0
@@ -26,7 +26,10 @@ class Handshake(Mover):
         self._secure = connection
 
     def _step(self) -> None:
-        self._secure.do_handshake()
+        try:
+            self._secure.do_handshake()
+        finally:
+            acknowledge(self._secure)
         self._end(None)
 
     def _await_writable_or_readable(self) -> None:

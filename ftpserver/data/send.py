@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Protocol
 
 from ftpserver.data.mover import STEP, Mover, OnEnd
-from ftpserver.data.pace import Pace
+from ftpserver.data.pace import Governor
 from ftpserver.data.text import ToNetwork
 from ftpserver.storage.base import Source
 
@@ -33,7 +33,7 @@ class FileSender(Mover):
         loop: asyncio.AbstractEventLoop,
         connection: socket.socket,
         source: Source,
-        pace: Pace | None,
+        pace: Governor | None,
         on_end: OnEnd,
     ) -> None:
         super().__init__(loop, connection, pace, on_end)
@@ -130,7 +130,7 @@ class ChunkSender(Mover):
         connection: socket.socket,
         chunks: Chunks,
         pool: Executor,
-        pace: Pace | None,
+        pace: Governor | None,
         on_end: OnEnd,
     ) -> None:
         super().__init__(loop, connection, pace, on_end)

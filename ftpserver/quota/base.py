@@ -65,6 +65,16 @@ class QuotaExceeded(Exception):
         self.limit = limit
 
 
+class TrafficExceeded(Exception):
+    """A transfer quota is used up: `limit` bytes of `owner` in the day or month `period` (UTC)."""
+
+    def __init__(self, owner: str, period: str, limit: int) -> None:
+        super().__init__(f"{owner}: {limit} bytes in {period}")
+        self.owner = owner
+        self.period = period
+        self.limit = limit
+
+
 class Uncounted(Exception):
     """The home must be counted before it may change; nothing was reserved.
 

@@ -17,6 +17,7 @@ from ftpserver.quota.books import Books
 from ftpserver.quota.database import Database
 from ftpserver.quota.grant import FIRST_SURPLUS, MARGIN, SqliteGrant, Wanted, refusal
 from ftpserver.quota.processes import ProcessRegister
+from ftpserver.quota.traffic import TrafficBooks
 
 _OPTIMISTIC_COUNTS = 3
 
@@ -29,6 +30,7 @@ class SqliteLedger:
     def __init__(self, state: Path) -> None:
         """Open the ledger in `state`, voiding what dead processes held. Raises LedgerFault."""
         self._database = Database(state)
+        self._traffic = TrafficBooks(self._database)
         self._homes: dict[str, Books] = {}
         self._guard = threading.Lock()  # `_homes` and who uses them: sessions on the loop, counts on threads
         self._locks = state / "homes"
@@ -40,6 +42,11 @@ class SqliteLedger:
             if isinstance(error, OSError | sqlite3.Error):
                 raise LedgerFault(f"{state}: {error}") from error
             raise
+
+    @property
+    def traffic(self) -> TrafficBooks:
+        """The books of what was moved."""
+        return self._traffic
 
     def open(self, home: str, limits: Limits) -> Tally:
         """The books of `home`, its absolute path."""
