@@ -5,6 +5,8 @@ other settings makes its own `Service(tmp_path, settings)`; a module that only r
 module fixture.
 """
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,3 +34,12 @@ def tls_service(tmp_path: Path) -> Iterator[Service]:
     """The same with a certificate and `tls: {mode: optional}`; clients trust it by service.tls_context()."""
     with Service(tmp_path / "service", tls="optional") as running:
         yield running
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A program that is not installed fails the test that needs it; nothing is ever skipped."""
+    where = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
+    for mark in item.iter_markers("needs"):
+        for program in mark.args:
+            if shutil.which(program, path=where) is None:
+                pytest.fail(f"{program} is not installed: see .ci/run for its package", pytrace=False)
