@@ -49,6 +49,7 @@ from ftpserver.refusal import reply_to
 from ftpserver.session import Link, Peer, Session, Visitor
 from ftpserver.tls import TlsService
 from ftpserver.transfer import Surroundings, Transfer, release
+from ftpwire.charset import Charset
 from ftpwire.command import Command
 from ftpwire.errors import RemoteError
 from ftpwire.reply import Reply
@@ -272,10 +273,7 @@ class Control:
             case Secure():
                 self._secure(outcome)
             case Unsecure():
-                self._say(outcome.reply)
-                self._tls_context = self._channel.tls_context  # data connections stay protected by it
-                self._channel.end_tls()
-                self.link.secure = False
+                self._unsecure(outcome)
             case Abort():
                 self._reply(outcome.reply)
             case Recite():
@@ -333,10 +331,21 @@ class Control:
 
     def _secure(self, outcome: Secure) -> None:
         self._say(outcome.reply)
+        if self._closing:  # saying it has shown that the client is gone
+            return
         self._leave_session()
         self._lines.clear()
         self.link.private = outcome.private
         self._channel.begin_tls(self._facilities.tls.wrap_control, self._secured)
+
+    def _unsecure(self, outcome: Unsecure) -> None:
+        self._say(outcome.reply)
+        if self._closing:
+            return
+        self._lines.clear()  # as with AUTH, nothing is said in the middle of the change
+        self._tls_context = self._channel.tls_context  # data connections stay protected by it
+        self._channel.end_tls()
+        self.link.secure = False
 
     def _secured(self, greeting: Reply | None = None) -> None:
         self.link.secure = True
@@ -386,7 +395,7 @@ class Control:
 
     def _encoded(self, reply: Reply) -> bytes:
         data = reply.encode()
-        return data if self.link.charset is None else self.link.charset.outbound(data)
+        return data if self.link.charset is None else _in_charset(data, self.link.charset)
 
     def _reply(self, reply: Reply) -> None:
         self._channel.write(self._encoded(reply))
@@ -418,7 +427,7 @@ class Control:
             # A name may begin with digits; no line in the middle may look like the last one.
             text = "".join(f" {line}\r\n" if line[:1].isdigit() else f"{line}\r\n" for line in lines)
             data = text.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\xff")  # Telnet's IAC
-            self._channel.write(data if self.link.charset is None else self.link.charset.outbound(data))
+            self._channel.write(data if self.link.charset is None else _in_charset(data, self.link.charset))
             self._recite()
             return
         self._recital = None
@@ -456,6 +465,8 @@ class Control:
         else:
             idle = self.peer.idle_seconds or limits.idle_seconds
             left = self._touched + idle - now
+            if self._touched + limits.data_seconds < now:
+                self.peer.drop_promise()
             if left <= 0:
                 self.leave(f"No command for {idle:g} seconds, closing.")
         return left
@@ -483,6 +494,11 @@ class Control:
         event(logger, logging.DEBUG, "closed", session=self.link.number, reason=reason)
         self._channel.close()
         self._on_close(self)
+
+
+def _in_charset(data: bytes, charset: Charset) -> bytes:
+    """Control connection bytes in another encoding: in it a letter may be the byte that Telnet wants doubled."""
+    return charset.outbound(data.replace(b"\xff\xff", b"\xff")).replace(b"\xff", b"\xff\xff")
 
 
 def _interrupt_of(line: bytes | None) -> Interrupt:

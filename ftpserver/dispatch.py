@@ -91,6 +91,7 @@ def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
         if row is None or not row.keeps_restart or (failed and row.verb == "REST"):
             peer.restart = 0
             peer.expected = 0
+            peer.drop_promise()
             peer.range = None
         if row is None or failed or row.verb != "RNFR":
             peer.rename_from = None

@@ -15,11 +15,29 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from ftpserver.accounts.account import Permission
-from ftpserver.quota.base import Grant, Loan, Tally, Usage
+from ftpserver.quota.base import Grant, Loan, QuotaExceeded, Tally, Usage
+from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.storage.base import Removed, Source, Storage
 from ftpserver.upload import Upload, UploadPolicy, settle_removed
 from ftpwire.entry import Entry
 from ftpwire.pathname import VirtualPath
+
+
+@dataclass(frozen=True, slots=True)
+class Fullness:
+    """How much of a quota is used; the fuller is the greater."""
+
+    used: int
+    limit: int
+    unit: str
+
+    @property
+    def percent(self) -> int:
+        """Of the limit, in whole percent."""
+        return 100 if not self.limit else self.used * 100 // self.limit
+
+    def __lt__(self, other: "Fullness") -> bool:
+        return self.percent < other.percent
 
 
 class PermissionDenied(Exception):
@@ -38,6 +56,9 @@ class Home:
     tally: Tally
     permissions: frozenset[Permission]
     policy: UploadPolicy
+    name: str = ""
+    """Its path, by which the ledger and the memory of refusals know it."""
+    refusals: RefusalMemory | None = None
     count_other: Callable[[str], None] = lambda home: None
     """Count another home of the pool, by its path."""
 
@@ -68,6 +89,19 @@ class Home:
         usage = self.tally.usage()
         return min(disk, max(0, limit - usage.bytes - usage.reserved_bytes))
 
+    def fullness(self) -> Fullness | None:
+        """How full the fullest of the quotas is; None without one. Raises Uncounted, LedgerFault."""
+        limits = self.tally.limits
+        if limits.bytes is None and limits.files is None and limits.pool is None:
+            return None
+        own, pool = self.tally.usage(), self.tally.pool_usage()
+        parts = [(own.bytes, limits.bytes, "bytes"), (own.files, limits.files, "entries")]
+        if pool is not None:
+            parts += [(pool.bytes, limits.pool_bytes, "bytes"), (pool.files, limits.pool_files, "entries")]
+        return max(
+            (Fullness(used, limit, unit) for used, limit, unit in parts if limit is not None), default=None
+        )
+
     # Changing ---------------------------------------------------------------------------------------------------
 
     def upload(self, path: VirtualPath, expected: int = 0, only_new: bool = False) -> Upload:
@@ -81,6 +115,7 @@ class Home:
             if existing is not None and only_new:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
+            self._refuse_again(path, 0 if existing is None else existing.size)
             if existing is None:
                 grant = self.tally.reserve(bytes=expected, files=1)
             else:
@@ -91,6 +126,21 @@ class Home:
             raise
         replace = Permission.OVERWRITE in self.permissions and not only_new
         return Upload(sink, grant, self.tally, self.policy, replace, expected)
+
+    def _refuse_again(self, path: VirtualPath, lent: int) -> None:
+        """Refuse at once what was refused a moment ago and would be refused again, before its data is sent."""
+        need = self.refusals.need(self.name, path.text) if self.refusals is not None else 0
+        limit = self.tally.limits.bytes
+        if need and limit is not None:
+            usage = self.tally.usage()
+            free = limit - usage.bytes - usage.reserved_bytes + lent
+            if free < need:
+                raise QuotaExceeded("bytes", need, max(0, free), limit)
+
+    def refused(self, path: VirtualPath, error: QuotaExceeded) -> None:
+        """An upload to this path was refused for want of room."""
+        if self.refusals is not None and error.unit == "bytes" and error.pool is None:
+            self.refusals.remember(self.name, path.text, error.need)
 
     def upload_in_place(self, path: VirtualPath, offset: int | None, expected: int = 0) -> Upload:
         """Begin to write into a file at `offset` (None: at its end), or to make it when it is not there.

@@ -22,8 +22,10 @@ from ftpserver.data.passive import PassivePorts
 from ftpserver.data.port import SessionPort
 from ftpserver.home import Home
 from ftpserver.log import event
+from ftpserver.notice import notice
 from ftpserver.outcome import Admit, Leave, Outcome
 from ftpserver.quota.base import Ledger, LedgerFault, Limits
+from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.traffic import Allowance, Meter, TrafficBooks
 from ftpserver.session import Session, Visitor
 from ftpserver.storage.local import LocalStorage
@@ -93,6 +95,7 @@ class Desk:
     passive: PassivePorts
     announce: Callable[[str, str], str]
     """The address to tell in a 227, from (client, local address)."""
+    refusals: RefusalMemory
     users: Counter[str] = field(default_factory=Counter)
     """Sessions by user."""
     paces: dict[str, Paces] = field(default_factory=dict)
@@ -171,7 +174,7 @@ class Desk:
             link.charset = Charset(account.encoding)
         event(logger, logging.INFO, "login", session=link.number, user=account.name, address=link.peer[0])
         session = Session(link, account, home, port, idle_limit=self.settings.limits.idle_seconds)
-        return Admit(session, Reply(230, (f"Welcome, {account.name}.",)))
+        return Admit(session, Reply(230, (f"Welcome, {account.name}.{notice(session)}",)))
 
     def _open_home(self, account: Account) -> Home:
         settings = self.settings
@@ -190,7 +193,7 @@ class Desk:
             storage.close()
             raise
         policy = UploadPolicy(keep=settings.uploads.interrupted == "keep", durable=settings.uploads.durable)
-        return Home(storage, tally, account.permissions, policy, self._count)
+        return Home(storage, tally, account.permissions, policy, str(path), self.refusals, self._count)
 
     def _count(self, home: str) -> None:
         """Count a home that perhaps nobody has open. Raises OSError, LedgerFault."""
@@ -212,8 +215,16 @@ class Desk:
         meter.allowance(1)  # nothing left is told before the data connection opens
         return Metered(pace, meter)
 
+    def renew(self, session: Session, account: Account) -> None:
+        """The account of a session was changed: what it may holds at once. Raises LedgerFault."""
+        session.account = account
+        session.home.permissions = account.permissions
+        self.paces[account.name].set(account.limits)
+        session.home.tally.relimit(limits_of(account))
+
     def leave(self, session: Session) -> None:
         """A session has ended: release what it held."""
+        session.drop_promise()
         name = session.account.name
         self.users[name] -= 1
         if self.users[name] <= 0:

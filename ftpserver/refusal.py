@@ -1,6 +1,7 @@
 """A refusal carries its reply; the one table from what went wrong to the reply that says so."""
 
 import errno
+import logging
 import os
 
 from ftpserver.config.sizes import format_size
@@ -10,6 +11,8 @@ from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded, TrafficEx
 from ftpserver.storage.base import StorageBusy
 from ftpwire.errors import RemoteError, UnsupportedProtocol
 from ftpwire.reply import Reply
+
+logger = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
@@ -73,6 +76,7 @@ def reply_to(error: Exception) -> Reply | None:
     if isinstance(error, PermissionDenied):
         return Reply(550, (f"This account lacks the permission to {error.permission}.",))
     if isinstance(error, LedgerFault):
+        logger.error("the quota ledger cannot be used, changes are refused: %s", error)
         return Reply(
             451, ("The quota ledger cannot be used, so nothing may change; tell the administrator.",)
         )
@@ -80,8 +84,6 @@ def reply_to(error: Exception) -> Reply | None:
         return Reply(425, ("No passive port is free, try again in a moment.",))
     if isinstance(error, HomeBusy):
         return Reply(450, ("The home is being counted, try again in a moment.",))
-    if isinstance(error, NoPort):
-        return Reply(425, ("No passive port is free, try again later.",))
     if isinstance(error, UnsupportedProtocol):
         return Reply(522, ("Network protocol not supported, use (1,2).",))
     if isinstance(error, RemoteError):

@@ -31,7 +31,10 @@ from ftpserver.listener import ControlListener, bind, shown
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk, staging_of
 from ftpserver.quota.base import LedgerFault
+from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.sqlite import SqliteLedger
+from ftpserver.reconcile import Reconciler
+from ftpserver.renewal import Renewal
 from ftpserver.session import Address, Link
 from ftpserver.storage.hidden import sweep_staging
 from ftpserver.tls import TlsFault, TlsService
@@ -65,7 +68,8 @@ class Service:
         self._checker.prepare()
         login = settings.login
         throttle = Throttle(loop.time, login.failures, login.within_seconds, login.ban_seconds)
-        authenticator = Authenticator(AccountStore(settings.accounts), self._checker, throttle, loop.time)
+        accounts = AccountStore(settings.accounts)
+        authenticator = Authenticator(accounts, self._checker, throttle, loop.time)
         self._trusted = Trusted(settings.trusted_proxies)
         self._passive = PassivePorts(loop, settings.passive.ports, self._trusted)
         self._announcer = Announcer(settings.passive)
@@ -77,10 +81,15 @@ class Service:
             self._ledger.traffic,
             self._passive,
             self._announcer.address,
+            RefusalMemory(loop.time),
         )
         self._tls = TlsService(settings.tls)
         self._facilities = Facilities(loop, self._desk, self._pool, self._tls, settings.limits)
         self._controls: set[Control] = set()
+        self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
+        self._reconciler = Reconciler(
+            self._ledger, settings.homes, settings.state, settings.reconcile_seconds
+        )
         self._addresses: Counter[str] = Counter()
         self._listeners: list[ControlListener] = []
         self._numbers = 0
@@ -94,6 +103,8 @@ class Service:
             for listening, implicit_tls in sockets
         ]
         self._keep_house()
+        self._renewal.start()
+        self._reconciler.start()
         return [listener.address for listener in self._listeners]
 
     def _accept(self, implicit_tls: bool, connection: socket.socket, peer: Address, local: Address) -> None:
@@ -199,12 +210,14 @@ class Service:
         """Accept nobody, say 421 to everybody, leave the ledger clean."""
         if self._housekeeper is not None:
             self._housekeeper.cancel()
+        self._renewal.stop()
         for listener in self._listeners:
             listener.close()
         for control in list(self._controls):
             control.leave("The server is shutting down.")
         self._passive.close()
         self._checker.close()
+        self._reconciler.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._ledger.close()
 

@@ -6,6 +6,7 @@ transfer parameters of RFC 959 section 5; nothing in it is Optional that a membe
 values: nothing here reads or writes a socket; its `port` is what PASV and PORT set up for the next transfer.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -13,6 +14,7 @@ from typing import Literal
 from ftpserver.accounts.account import Account
 from ftpserver.data.port import SessionPort
 from ftpserver.home import Home
+from ftpserver.quota.base import Grant, LedgerFault
 from ftpwire.charset import Charset
 from ftpwire.facts import FACTS
 from ftpwire.pathname import ROOT, VirtualPath
@@ -87,6 +89,8 @@ class Session:
     """Where the next transfer starts (REST)."""
     expected: int = 0
     """How long the next upload will be (ALLO)."""
+    promise: Grant | None = None
+    """The room that ALLO has reserved for the next upload."""
     rename_from: VirtualPath | None = None
     copy_from: VirtualPath | None = None
     range: tuple[int, int] | None = None
@@ -99,10 +103,19 @@ class Session:
     """A shorter idle time-out that the client has asked for (SITE IDLE)."""
     deflate: bool = False
     """MODE Z: data is compressed on its way."""
+    warned: int = 0
+    """The quota threshold in percent that the user was told of last."""
     extended_only: bool = False
     """EPSV ALL was said (RFC 2428 section 4)."""
     facts: frozenset[str] = field(default=frozenset(FACTS))
     """What MLST and MLSD tell."""
+
+    def drop_promise(self) -> None:
+        """What ALLO has reserved is not needed any more, or is about to be reserved by the upload itself."""
+        promise, self.promise = self.promise, None
+        if promise is not None:
+            with contextlib.suppress(LedgerFault):  # then it is held until the process ends
+                promise.release()
 
 
 Peer = Visitor | Session

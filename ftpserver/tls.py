@@ -13,10 +13,13 @@ Rules (RFC 4217, and what its implementations got wrong):
   client that uses a ticket only once (curl) then has none left, so the connection after an upload need not resume.
 """
 
+import contextlib
 import logging
 import os
 import socket
 import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftpserver.config.settings import Tls
@@ -27,6 +30,27 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF, for which Python has no name
 _CONTROL_TICKETS = 4
 _DATA_TICKETS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What was read: each control connection may need a context of its own, at a moment when the files change."""
+
+    certificate: bytes
+    private_key: bytes = field(repr=False)
+    client_ca: str | None
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """A name under which OpenSSL, which takes a certificate and a key from files only, finds these bytes."""
+    fd = os.memfd_create("tls")
+    try:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(content)
+        yield f"/proc/self/fd/{fd}"
+    finally:
+        os.close(fd)
 
 
 class TlsFault(Exception):
@@ -40,11 +64,12 @@ class TlsService:
         """Load the certificate. Raises TlsFault when TLS is required and cannot be had."""
         self._settings = settings
         self._stamps = self._read_stamps()
+        self._files = _Files(b"", b"", None)
         self._shared: ssl.SSLContext | None = None
         if settings.mode == "off":
             return
         try:
-            self._shared = self._make_context()
+            self._load()
         except TlsFault as fault:
             if settings.mode == "required":
                 raise
@@ -67,7 +92,7 @@ class TlsService:
 
     def wrap_control(self, connection: socket.socket) -> ssl.SSLSocket:
         """The TLS side of a control connection; the handshake is still to be made. Raises OSError."""
-        context = self._make_context() if self.reuse_required else self._shared
+        context = self._make_context(self._files) if self.reuse_required else self._shared
         assert context is not None, "asked for TLS that is not offered"
         return self._wrap(context, connection, _CONTROL_TICKETS, ragged=True)
 
@@ -94,7 +119,7 @@ class TlsService:
             return
         self._stamps = stamps
         try:
-            self._shared = self._make_context()
+            self._load()
         except TlsFault as fault:
             logger.error("the changed certificate is not used: %s", fault)
         else:
@@ -104,23 +129,35 @@ class TlsService:
         files = (self._settings.certificate, self._settings.private_key, self._settings.client_ca)
         return [_stamp(file) if file is not None else None for file in files]
 
-    def _make_context(self) -> ssl.SSLContext:
+    def _load(self) -> None:
+        """Read the files, and keep them when they can be used: contexts made later are of the same files."""
         settings = self._settings
+        try:
+            files = _Files(
+                settings.certificate.read_bytes(),
+                settings.private_key.read_bytes(),
+                settings.client_ca.read_text() if settings.client_ca is not None else None,
+            )
+            self._shared = self._make_context(files)
+        except (OSError, ValueError) as error:
+            raise TlsFault(f"{settings.certificate}, {settings.private_key}: {_reason(error)}") from error
+        self._files = files
+
+    def _make_context(self, files: "_Files") -> ssl.SSLContext:
+        """Raises OSError, ValueError."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         # Debian's Python takes a stream without close_notify for a complete one, and so a cut upload for a whole one.
         context.options &= ~_IGNORE_UNEXPECTED_EOF
-        if settings.data_session_reuse == "off":
+        if self._settings.data_session_reuse == "off":
             context.options |= ssl.OP_NO_TICKET
-        try:
-            context.load_cert_chain(settings.certificate, settings.private_key, password=_no_password)
-            if settings.client_ca is not None:
-                context.load_verify_locations(settings.client_ca)
-                context.verify_mode = ssl.CERT_REQUIRED
-        except (OSError, ValueError) as error:
-            raise TlsFault(f"{settings.certificate}, {settings.private_key}: {_reason(error)}") from error
+        with _in_memory(files.certificate) as certificate, _in_memory(files.private_key) as private_key:
+            context.load_cert_chain(certificate, private_key, password=_no_password)
+        if files.client_ca is not None:
+            context.load_verify_locations(cadata=files.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
 
 

@@ -29,8 +29,9 @@ from ftpserver.data.secure import Handshake, drain, finish
 from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
 from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
+from ftpserver.notice import notice
 from ftpserver.outcome import Receive, Send, Tell
-from ftpserver.quota.base import HomeBusy, LedgerFault
+from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
 from ftpserver.refusal import reply_to
 from ftpserver.session import Session
 from ftpserver.upload import Ending, Fate
@@ -284,8 +285,10 @@ class Transfer:
         self._log(error, fate)
         if error is None:
             name = f" Unique file name: {job.name}" if job.name else ""
-            self._finish(Reply(226, (f"Transfer complete.{name}",)))
+            self._finish(Reply(226, (f"Transfer complete.{name}{notice(self._session)}",)))
             return
+        if isinstance(error, QuotaExceeded):
+            self._session.home.refused(job.path, error)
         reply = _failure(error)
         if fate is Fate.KEPT:
             reply = Reply(reply.code, (f"{reply.lines[0]} What came is kept: resume it or delete it.",))

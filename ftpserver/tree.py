@@ -25,11 +25,16 @@ def copy(home: Home, source: VirtualPath, target: VirtualPath) -> None:
         _copy_file(home, source, target)
         return
     home.make_directory(target, wait=True)
+    made = home.stat(
+        target, follow=False
+    ).unique  # a link may have led it into the source: it is no part of that
     waiting = [(source, target)]
     while waiting:
         old, new = waiting.pop()
         for entry in list(home.scan(old)):
             below_old, below_new = old.child(entry.name), new.child(entry.name)
+            if entry.unique == made:
+                continue
             if entry.kind is Kind.DIRECTORY:
                 home.make_directory(below_new, wait=True)
                 waiting.append((below_old, below_new))
@@ -49,19 +54,28 @@ def _copy_file(home: Home, source: VirtualPath, target: VirtualPath) -> None:
 
 def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> None:
     """Append the parts to the target, in order, then remove them. Raises as Home does."""
-    for part in parts:
-        home.open_source(part).close()  # all are there and can be read, or nothing is done
-    upload = home.upload_in_place(target, None)
+    upload = home.upload_in_place(target, None, _total(home, parts))
     try:
         position = upload.offset
         for part in parts:
             position = _append(home, part, upload, position)
     except BaseException:
+        os.ftruncate(upload.fd, upload.offset)  # the parts are all there still: a half of them twice helps nobody
         upload.finish(Ending.REFUSED, wait=True)
         raise
     upload.finish(Ending.COMPLETE, wait=True)
     for part in parts:
         home.remove_file(part, wait=True)
+
+
+def _total(home: Home, parts: Sequence[VirtualPath]) -> int:
+    """How long all are together: they are there, can be read and have room, or nothing is done. Raises OSError."""
+    total = 0
+    for part in parts:
+        source = home.open_source(part)
+        total += source.size
+        source.close()
+    return total
 
 
 def _append(home: Home, source: VirtualPath, upload: Upload, position: int) -> int:

@@ -13,7 +13,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 _ADDRESS_FACTOR = 10
 _CAPACITY = 50_000
 
-Key = tuple[str, str]
+Key = tuple[str, str | None]
+"""Where, and the name that was tried; None is any name ("" is one that a client may say)."""
 
 
 def subscriber(address: str) -> str:
@@ -43,7 +44,7 @@ class Throttle:
             return 0.0
         where, now = subscriber(address), self._clock()
         left = 0.0
-        for key in ((where, name), (where, "")):
+        for key in ((where, name), (where, None)):
             until = self._banned.get(key)
             if until is not None and until <= now:
                 del self._banned[key]
@@ -57,7 +58,7 @@ class Throttle:
             return
         where = subscriber(address)
         self._count((where, name), self._failures)
-        self._count((where, ""), self._failures * _ADDRESS_FACTOR)
+        self._count((where, None), self._failures * _ADDRESS_FACTOR)
 
     def succeeded(self, name: str, address: str) -> None:
         """A login has succeeded: whoever forgot a password twice is no attacker."""

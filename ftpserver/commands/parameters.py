@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from ftpserver.commands.arguments import nothing, number, read_number, text, word
 from ftpserver.commands.table import Table
 from ftpserver.outcome import Outcome
-from ftpserver.quota.base import Uncounted
+from ftpserver.quota.base import QuotaExceeded, Uncounted
 from ftpserver.refusal import refuse
 from ftpserver.session import Address, Peer, Session, Type
 from ftpwire.address import (
@@ -128,8 +128,8 @@ def rest(session: Session, offset: int) -> Outcome:
 def allo(session: Session, argument: str) -> Outcome:
     """How long the next upload will be: it is then refused before its first byte when there is no room for it.
 
-    Only what can never fit is refused here, as what is too much for a new file may be right for one that replaces
-    a larger one.
+    The room is kept for it, for a while. Only what can never fit is refused here, as what is too much for a new file
+    may be right for one that replaces another.
     """
     size = read_number(argument.strip(" ").partition(" ")[0])
     limit = session.home.tally.limits.bytes
@@ -138,6 +138,11 @@ def allo(session: Session, argument: str) -> Outcome:
     if size > session.home.storage.free_bytes() + _replaceable(session):
         raise refuse(452, "The disk is full; tell the administrator.")
     session.expected = size
+    session.drop_promise()
+    try:
+        session.promise = session.home.tally.reserve(bytes=size)
+    except QuotaExceeded:
+        return Reply(200, ("There is no room for that much but in place of a file.",))
     return Reply(200, ("Command okay.",))
 
 

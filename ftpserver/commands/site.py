@@ -11,6 +11,7 @@ from ftpserver.commands.arguments import nothing, read_number, text
 from ftpserver.commands.table import Table
 from ftpserver.config.sizes import format_size
 from ftpserver.outcome import Outcome
+from ftpserver.quota.base import Usage
 from ftpserver.refusal import refuse
 from ftpserver.session import Session
 from ftpwire.pathname import VirtualPath
@@ -67,10 +68,23 @@ def quota(session: Session, argument: None) -> Outcome:
         f"Entries: {usage.files} used, {usage.reserved_files} promised to running uploads, "
         + (f"limit {limits.files}" if limits.files is not None else "no limit"),
     ]
+    pool = session.home.tally.pool_usage()
+    if pool is not None:
+        lines.append(_pool_line(session, pool))
     if limits.bytes is not None:
         left = max(0, limits.bytes - usage.bytes - usage.reserved_bytes)
         lines.append(f"Free: {left} bytes ({format_size(left)})")
     return Reply(200, (f"Quota of {session.account.name}:", *lines, "End of quota."))
+
+
+def _pool_line(session: Session, pool: Usage) -> str:
+    limits = session.home.tally.limits
+    most = format_size(limits.pool_bytes) if limits.pool_bytes is not None else "no limit"
+    entries = limits.pool_files if limits.pool_files is not None else "no limit"
+    return (
+        f"Group {session.account.group}: {pool.bytes} bytes used ({format_size(pool.bytes)} of {most}), "
+        f"{pool.files} entries (of {entries})"
+    )
 
 
 def _mask(session: Session, argument: str) -> int | None:

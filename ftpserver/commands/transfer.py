@@ -58,6 +58,7 @@ def _opening(session: Session, size: int | None) -> Reply:
 @table.member("STOR", path, "STOR <path>")
 def stor(session: Session, target: VirtualPath) -> Outcome:
     """Take a file. It appears under its name when it is complete; from REST on it is written in place."""
+    session.drop_promise()
     if not session.restart:
         return _receive(session, target, session.home.upload(target, session.expected))
     if session.type is Type.ASCII:
@@ -82,12 +83,14 @@ def _stor_text_from(session: Session, target: VirtualPath, restart: int, expecte
 @table.member("APPE", path, "APPE <path>")
 def appe(session: Session, target: VirtualPath) -> Outcome:
     """Write at the end of a file, which is made when it is not there."""
+    session.drop_promise()
     return _receive(session, target, session.home.upload_in_place(target, None, session.expected))
 
 
 @table.member("STOU", text, "STOU [path]", permission=Permission.CREATE)
 def stou(session: Session, argument: str) -> Outcome:
     """Take a file under a name that nothing has; the 150 says which (RFC 1123 section 4.1.2.9)."""
+    session.drop_promise()
     suffix = secrets.token_hex(8)
     target = VirtualPath.resolve(session.cwd, f"{argument}.{suffix}" if argument else f"upload-{suffix}")
     upload = session.home.upload(target, session.expected, only_new=True)

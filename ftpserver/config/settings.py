@@ -208,6 +208,7 @@ class Settings(Section):
     listen: Annotated[tuple[Listener, ...], Field(strict=False), BeforeValidator(_listeners)] = (Listener(),)
     passive: Annotated[Passive, _Empty] = Passive()
     trusted_proxies: Annotated[tuple[Network, ...], PlainValidator(_networks)] = ()
+    reconcile_seconds: Seconds = 3600
     deflate: Literal["off", "accept", "advertise"] = "accept"
     accounts: AbsolutePath = Path("../accounts")
     homes: AbsolutePath = Path("../homes")

@@ -30,6 +30,9 @@ passive:
 # [10.0.0.5, fd00::/64]. It is demanded from them and believed from nobody else.
 trusted_proxies: []
 
+# Homes are compared with the ledger once in this time (seconds), as other programs may change them too.
+reconcile_seconds: 3600
+
 # MODE Z, compressed transfers: off | accept | advertise. Advertised, lftp compresses whatever it moves, which
 # helps on a slow line and costs most of the speed on a fast one.
 deflate: accept

@@ -60,10 +60,13 @@ class FileReceiver(Mover):
             allowed = self._allowance(self._most)
             if not allowed:
                 return
-            count = self.connection.recv_into(_BUFFER, allowed)
+            try:
+                count = self.connection.recv_into(_BUFFER, allowed)
+            except ssl.SSLEOFError:  # an end without close_notify: whether it counts is the owner's affair
+                self._finish_conversion()
+                raise
             if not count:
-                if self._convert is not None:
-                    self._write(self._convert.finish())
+                self._finish_conversion()
                 self._end(None)
                 return
             self._count(count)
@@ -76,6 +79,10 @@ class FileReceiver(Mover):
         self._await_readable()
         if self._more_is_buffered():
             self._again()
+
+    def _finish_conversion(self) -> None:
+        if self._convert is not None:
+            self._write(self._convert.finish())
 
     def _more_is_buffered(self) -> bool:
         """TLS may hold decrypted bytes, of which the loop knows nothing."""

@@ -152,8 +152,9 @@ class Books:
         """The home draws on this pool from now on. Raises LedgerFault."""
         if pool == self._pool:
             return
+        home = self.home
         with self.database.writing:
-            self.database.execute("UPDATE usage SET pool = ? WHERE home = ?", (pool, self.home))
+            self.database.execute("UPDATE usage SET pool = ? WHERE home = ?", (pool, home))
         self._pool = pool
 
     def pool_usage(self) -> Usage | None:

@@ -1,23 +1,18 @@
 """Which processes hold reservations, and which of them are dead.
 
-Each process that opens the ledger keeps an flock on a file of its own in `state/processes/`. The kernel drops the
-lock when the process dies, however it dies, so nobody has to trust a process number. Whoever finds a row without
-a living lock voids it: its reservations and loans vanish and the homes it had touched are counted before their
-next change (design.md §4). The lock is taken before the row is written, so a row always has a lock to look for.
+Each process that opens the ledger keeps a lock that ends with it (ftpserver/liveness.py) and a row. Whoever finds a
+row without a living lock voids it: its reservations and loans vanish and the homes it had touched are counted before
+their next change (design.md §4). The lock is taken before the row is written, so a row always has a lock to look for.
 """
 
-import contextlib
-import fcntl
 import logging
-import os
-import secrets
 from pathlib import Path
 
+from ftpserver.liveness import Lifeline
 from ftpserver.quota.database import Database
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "processes"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -27,16 +22,12 @@ class ProcessRegister:
     def __init__(self, database: Database, state: Path) -> None:
         """Register this process. Raises LedgerFault or OSError."""
         self._database = database
-        self._folder = state / FOLDER
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._token = secrets.token_hex(8)
-        self._fd = os.open(self._folder / self._token, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lifeline = Lifeline(state)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
             self.void_the_dead()
             self._begin()
         except BaseException:
-            os.close(self._fd)
+            self._lifeline.close()
             raise
 
     def _begin(self) -> None:
@@ -54,32 +45,18 @@ class ProcessRegister:
                 execute("UPDATE usage SET counted = 0")
             execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?), ('clean', 'no')", (boot,))
             self.id: int = execute(
-                "INSERT INTO process (token) VALUES (?) RETURNING id", (self._token,)
+                "INSERT INTO process (token) VALUES (?) RETURNING id", (self._lifeline.token,)
             ).fetchone()[0]
         execute("PRAGMA synchronous=NORMAL")
 
     def void_the_dead(self) -> int:
         """Void the reservations of processes that died; returns how many there were."""
         rows = self._database.execute("SELECT id, token FROM process").fetchall()
-        dead = [row for row in rows if row[1] != self._token and not self._alive(row[1])]
+        dead = [row for row in rows if not self._lifeline.alive(row[1])]
         for process, token in dead:
             self._void(process)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._folder / token)
+            self._lifeline.bury(token)
         return len(dead)
-
-    def _alive(self, token: str) -> bool:
-        try:
-            fd = os.open(self._folder / token, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
 
     def _void(self, process: int) -> None:
         execute = self._database.execute
@@ -107,9 +84,7 @@ class ProcessRegister:
                 execute("DELETE FROM process WHERE id = ?", (self.id,))
             if not execute("SELECT count(*) FROM process").fetchone()[0]:
                 execute("UPDATE meta SET value = 'yes' WHERE key = 'clean'")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._folder / self._token)
-        os.close(self._fd)
+        self._lifeline.close()
 
 
 def _boot_id() -> str:

@@ -58,6 +58,15 @@ class SqliteLedger:
             books.users += 1
         return SqliteTally(self, books, limits)
 
+    def homes(self) -> list[str]:
+        """The paths of all homes that the books know. Raises LedgerFault."""
+        try:
+            return [
+                row[0] for row in self._database.execute("SELECT path FROM usage ORDER BY home").fetchall()
+            ]
+        except sqlite3.Error as error:
+            raise LedgerFault(str(error)) from error
+
     def stay(self, books: Books) -> None:
         """What is done with these books may outlive the session, on a thread; `leave` ends it.
 

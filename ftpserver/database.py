@@ -1,0 +1,204 @@
+"""A small SQLite file in `state/`, in WAL mode, shared by every process of the service.
+
+Rules:
+
+* One writer at a time, by an flock of our own around every transaction. SQLite's busy handler polls and is unfair
+  (stalls of seconds were measured with four writers); the kernel's lock queue is not, and a transaction lasts
+  microseconds, so waiting for it on the loop is cheaper than leaving the loop.
+* Checkpoints never run inside a transaction (`wal_autocheckpoint=0`): they fsync. `checkpoint` is called on a thread.
+* `synchronous=NORMAL`: a process's death loses nothing; a power cut may lose the last transactions.
+* A file that SQLite cannot read is moved aside and begun anew: whoever keeps a file here must be able to lose it. But
+  not while another process has it open: two files would each promise what there is once. Every process holds a
+  shared flock on `NAME.users` to be seen by.
+* Nobody waits for another program that locks the file (a person with a SQLite shell): that is a fault.
+* Errors come out as the one exception that the owner of the file names.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+logger = logging.getLogger(__name__)
+
+Fault = Callable[[str], Exception]
+"""The exception class that an owner's errors come out as."""
+
+_LOCK_FILE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+_OPENING_WAIT = 5.0  # seconds for another program's lock, while nobody is served yet
+_WORKING_WAIT = 100  # milliseconds for it later, when the loop waits too
+
+
+class Database:
+    """A process's connection to STATE/NAME.sqlite3; its methods may be called from any thread."""
+
+    def __init__(self, state: Path, name: str, schema: str, fault: Fault, loss: str) -> None:
+        """Open or create the file; `schema` is run each time, `loss` says what it means to begin anew. Raises `fault`.
+
+        The lock files are NAME.lock and NAME.users.
+        """
+        self.path = state / f"{name}.sqlite3"
+        self.fault = fault
+        self._schema = schema
+        self._name = name
+        self._loss = loss
+        self._thread_lock = threading.RLock()
+        self.exclusive: AbstractContextManager[bool] = self._thread_lock
+        """Keeps the other threads of this process away from what stands in the file."""
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock_fd = os.open(state / f"{name}.lock", _LOCK_FILE, 0o600)
+        except OSError as error:
+            raise fault(f"{state}: {error.strerror}") from error
+        try:
+            self._users_fd = os.open(state / f"{name}.users", _LOCK_FILE, 0o600)
+        except OSError as error:
+            os.close(self._lock_fd)
+            raise fault(f"{state}: {error.strerror}") from error
+        try:
+            with self.locked():
+                self.connection = self._open_or_heal(self._is_alone())
+        except BaseException:
+            os.close(self._lock_fd)
+            os.close(self._users_fd)
+            raise
+        self.execute = self.connection.execute
+        self.writing = _Writing(self)
+
+    def _is_alone(self) -> bool:
+        """Whether no other process has the file open; from now on they see us."""
+        try:
+            fcntl.flock(self._users_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            alone = False
+        else:
+            alone = True
+        fcntl.flock(self._users_fd, fcntl.LOCK_SH)
+        return alone
+
+    def _open_or_heal(self, alone: bool) -> sqlite3.Connection:
+        if not alone and not self.path.exists():
+            raise self.fault(f"{self.path}: another process has it open, but it was removed")
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and not _is_corruption(error):
+                raise self.fault(f"{self.path}: {error}") from error
+            if not alone:
+                raise self.fault(f"{self.path}: corrupt, and another process has it open: {error}") from error
+            aside = self.path.with_name(f"{self.path.name}.corrupt-{time.time_ns()}")
+            logger.error("the %s is corrupt; it is moved to %s and %s", self._name, aside, self._loss)
+            try:
+                for suffix in ("", "-wal", "-shm"):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rename(f"{self.path}{suffix}", f"{aside}{suffix}")
+                return self._connect()
+            except (OSError, sqlite3.Error) as again:
+                raise self.fault(f"{self.path}: {again}") from again
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=_OPENING_WAIT, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.executescript(self._schema)
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"quick_check: {found}")
+            connection.execute(f"PRAGMA busy_timeout={_WORKING_WAIT}")
+            os.chmod(self.path, 0o600)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def locked(self) -> "_Locked":
+        """Hold the writers' lock (all threads of all processes)."""
+        return _Locked(self._thread_lock, self._lock_fd)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database; call it on a thread, it syncs."""
+        try:
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=1, isolation_level=None)
+            ) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:
+            logger.warning("the %s could not be checkpointed: %s", self._name, error)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+        os.close(self._lock_fd)
+        os.close(self._users_fd)
+
+
+class _Locked:
+    __slots__ = ("_fd", "_thread_lock")
+
+    def __init__(self, thread_lock: "threading.RLock", fd: int) -> None:
+        self._thread_lock = thread_lock
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        self._thread_lock.acquire()
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *exc: object) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._thread_lock.release()
+
+
+class _Writing:
+    """`with database.writing:` is one write transaction; SQLite's errors come out as the owner's fault."""
+
+    __slots__ = ("_execute", "_fault", "_fd", "_thread_lock")
+
+    def __init__(self, database: Database) -> None:
+        self._execute = database.execute
+        self._fault = database.fault
+        self._fd = database._lock_fd
+        self._thread_lock = database._thread_lock
+
+    def __enter__(self) -> None:
+        self._thread_lock.acquire()
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            self._execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._unlock()
+            if isinstance(error, sqlite3.Error):
+                raise self._fault(str(error)) from error
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._execute("ROLLBACK" if kind else "COMMIT")
+        except sqlite3.Error as fault:
+            with contextlib.suppress(sqlite3.Error):
+                self._execute("ROLLBACK")
+            raise self._fault(str(fault)) from (error or fault)
+        finally:
+            self._unlock()
+        if isinstance(error, sqlite3.Error):
+            raise self._fault(str(error)) from error
+
+    def _unlock(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._thread_lock.release()
+
+
+def _is_corruption(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
