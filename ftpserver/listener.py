@@ -2,6 +2,10 @@
 
 When the process runs out of descriptors, accepting fails while the connection stays in the queue, and the loop would
 spin on it. So the listener rests for a moment then (threats.md, "EMFILE on accept").
+
+Several worker processes accept on one socket, and the kernel wakes them all. So that the work is spread, each takes one
+connection an event, and one that has more sessions than another rests a moment first; if nobody takes the connection
+meanwhile, it does.
 """
 
 import asyncio
@@ -18,6 +22,7 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 1024
 _ACCEPTS_AT_ONCE = 64
 _REST = 0.2
+_COURTESY = 0.002
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 OnConnection = Callable[[socket.socket, Address, Address], None]
@@ -66,16 +71,35 @@ class ControlListener:
     """Accepts on one listening socket."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, listening: socket.socket, on_connection: OnConnection
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        on_connection: OnConnection,
+        busier: Callable[[], bool] | None = None,
     ) -> None:
+        """`busier` tells whether another process that accepts here has less to do; None: there is no other."""
         self._loop = loop
         self._socket = listening
         self._on_connection = on_connection
+        self._busier = busier
         self.address = plain(listening.getsockname())
-        loop.add_reader(listening.fileno(), self._accept)
+        loop.add_reader(listening.fileno(), self._readable)
 
-    def _accept(self) -> None:
-        for _ in range(_ACCEPTS_AT_ONCE):
+    def _readable(self) -> None:
+        if self._busier is None:
+            self._accept(_ACCEPTS_AT_ONCE)
+        elif self._busier():
+            self._rest(_COURTESY, self._accept_after_all)
+        else:
+            self._accept(1)
+
+    def _accept_after_all(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+            self._accept(1)
+
+    def _accept(self, most: int) -> None:
+        for _ in range(most):
             try:
                 connection, peer = self._socket.accept()
             except BlockingIOError:
@@ -83,8 +107,7 @@ class ControlListener:
             except OSError as error:
                 if error.errno in _EXHAUSTED:
                     logger.error("a connection was not accepted: %s", error.strerror)
-                    self._loop.remove_reader(self._socket.fileno())
-                    self._loop.call_later(_REST, self._resume)
+                    self._rest(_REST, self._resume)
                 return
             try:
                 connection.setblocking(False)
@@ -92,9 +115,13 @@ class ControlListener:
             except OSError:  # it was reset before we looked at it
                 connection.close()
 
+    def _rest(self, seconds: float, then: Callable[[], None]) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.call_later(seconds, then)
+
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket.fileno(), self._accept)
+            self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def close(self) -> None:
         """Accept no more."""

@@ -60,7 +60,7 @@ def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> No
         for part in parts:
             position = _append(home, part, upload, position)
     except BaseException:
-        os.ftruncate(upload.fd, upload.offset)  # the parts are all there still: a half of them twice helps nobody
+        os.ftruncate(upload.fd, upload.offset)  # the parts are all there still
         upload.finish(Ending.REFUSED, wait=True)
         raise
     upload.finish(Ending.COMPLETE, wait=True)

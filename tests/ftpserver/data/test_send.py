@@ -1,0 +1,293 @@
+"""Sending: files by the kernel, and chunks that are made on the way."""
+
+import asyncio
+import os
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import ftpserver.data.send as send
+from ftpserver.data.pace import Pace
+from ftpserver.data.send import ChunkSender, FileChunks, FileSender, LineChunks
+from ftpserver.data.text import ToNetwork
+from ftpserver.storage.sink import LocalSource
+from tests.ftpserver.data.conftest import Ends, Pair, read_all, turn, until
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+def _source(path: Path, offset: int = 0) -> LocalSource:
+    fd = os.open(path, os.O_RDONLY)
+    return LocalSource(fd, offset, os.fstat(fd).st_size, 0.0)
+
+
+class Receiving:
+    """The client: reads everything on a thread."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.data = b""
+        self._client = client
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def _work(self) -> None:
+        self.data = read_all(self._client)
+
+    def all(self, ours: socket.socket) -> bytes:
+        ours.close()
+        self._thread.join()
+        return self.data
+
+
+@pytest.mark.parametrize(
+    ("size", "offset"), [(0, 0), (1, 0), (4096, 0), (6 * MIB + 1, 0), (5000, 4999), (10, 10)]
+)
+def test_a_file_from_its_offset_on(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, size: int, offset: int
+) -> None:
+    data = os.urandom(size)
+    (tmp_path / "file").write_bytes(data)
+    ours, client = pair()
+    receiving, ends, source = Receiving(client), Ends(), _source(tmp_path / "file", offset)
+    mover = FileSender(loop, ours, source, None, ends)
+    mover.start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert ends.calls == [None]
+    assert mover.moved == size - offset
+    assert receiving.all(ours) == data[offset:]
+
+
+def test_a_file_that_grows_is_sent_as_it_was(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 100)
+    source = _source(tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"x" * 200)
+    ours, client = pair()
+    receiving, ends = Receiving(client), Ends()
+    FileSender(loop, ours, source, None, ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert receiving.all(ours) == b"x" * 100
+
+
+def test_a_file_that_shrinks_ends_and_does_not_hang(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 100)
+    source = _source(tmp_path / "file")
+    os.truncate(tmp_path / "file", 40)
+    ours, client = pair()
+    receiving, ends = Receiving(client), Ends()
+    FileSender(loop, ours, source, None, ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert len(ends.calls) == 1
+    assert receiving.all(ours) == b"x" * 40
+
+
+def test_a_client_that_resets_is_an_error(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * (64 * MIB))
+    source, ends = _source(tmp_path / "file"), Ends()
+    ours, client = pair()
+    FileSender(loop, ours, source, None, ends).start()
+    turn(loop)
+    assert ends.calls == []
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert isinstance(ends.calls[0], ConnectionError)
+
+
+def test_a_slow_client_holds_nobody_up(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * (64 * MIB))
+    source, ends, quick = _source(tmp_path / "file"), Ends(), Ends()
+    slow_side, _slow_client = pair()
+    mover = FileSender(loop, slow_side, source, None, ends)
+    mover.start()
+    (tmp_path / "small").write_bytes(b"y" * 10)
+    small = _source(tmp_path / "small")
+    ours, client = pair()
+    FileSender(loop, ours, small, None, quick).start()
+    until(loop, lambda: quick.calls)
+    assert client.recv(100) == b"y" * 10
+    assert ends.calls == []
+    mover.stop()
+    source.close()
+    small.close()
+
+
+def test_the_pace_holds(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 4000)
+    source, ends = _source(tmp_path / "file"), Ends()
+    ours, client = pair()
+    receiving = Receiving(client)
+    start = loop.time()
+    FileSender(loop, ours, source, Pace(20_000, loop.time), ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert loop.time() - start >= 0.19
+    assert len(receiving.all(ours)) == 4000
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_file_in_chunks(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor, text: bool
+) -> None:
+    data = b"line\n" * 200_000
+    (tmp_path / "file").write_bytes(data)
+    source, ends = _source(tmp_path / "file", 5), Ends()
+    ours, client = pair()
+    receiving = Receiving(client)
+    chunks = FileChunks(source, ToNetwork() if text else None)
+    ChunkSender(loop, ours, chunks, pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert ends.calls == [None]
+    assert receiving.all(ours) == (data[5:].replace(b"\n", b"\r\n") if text else data[5:])
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of 3 lines, then of 50."""
+    monkeypatch.setattr(send, "_FIRST_LINES", 3)
+    monkeypatch.setattr(send, "_LINES", 50)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 53, 54, 1000])
+def test_lines(loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, count: int) -> None:
+    ours, client = pair()
+    receiving, ends = Receiving(client), Ends()
+    lines = (f"line {i} \udcff" for i in range(count))
+    ChunkSender(loop, ours, LineChunks(lines), pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    assert receiving.all(ours) == b"".join(b"line %d \xff\r\n" % i for i in range(count))
+
+
+def test_lines_in_another_encoding(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
+) -> None:
+    ours, client = pair()
+    receiving, ends = Receiving(client), Ends()
+    ChunkSender(loop, ours, LineChunks(iter(["a"]), bytes.upper), pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    assert receiving.all(ours) == b"A\r\n"
+
+
+@pytest.mark.usefixtures("short")
+def test_only_the_first_lines_are_made_on_the_loop(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
+) -> None:
+    on_loop = []
+
+    def make() -> Iterator[str]:
+        for _ in range(60):
+            on_loop.append(threading.current_thread() is threading.main_thread())
+            yield "x"
+
+    ours, client = pair()
+    receiving, ends = Receiving(client), Ends()
+    ChunkSender(loop, ours, LineChunks(make()), pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    receiving.all(ours)
+    assert on_loop == [True] * 3 + [False] * 57
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(("lines", "sent"), [(0, 0), (3, 3), (60, 53)])
+def test_a_maker_that_fails_ends_it(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, lines: int, sent: int
+) -> None:
+    def make() -> Iterator[str]:
+        yield from ["x"] * lines
+        raise PermissionError(13, "no")
+
+    ours, client = pair()
+    receiving, ends = Receiving(client), Ends()
+    ChunkSender(loop, ours, LineChunks(make()), pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    assert [type(call) for call in ends.calls] == [PermissionError]
+    assert receiving.all(ours) == b"x\r\n" * sent
+
+
+@pytest.mark.usefixtures("short")
+def test_stopping_while_a_thread_makes_lines(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def make() -> Iterator[str]:
+        yield from "abc"
+        asked.set()
+        go.wait()
+        yield "d"
+
+    ours, client = pair()
+    ends = Ends()
+    mover = ChunkSender(loop, ours, LineChunks(make()), pool, None, ends)
+    mover.start()
+    until(loop, asked.is_set)
+    mover.stop()
+    go.set()
+    turn(loop)
+    assert ends.calls == []
+    ours.close()
+    assert read_all(client) == b"a\r\nb\r\nc\r\n"
+
+
+class Reluctant:
+    """A TLS connection's rule: what was not taken must be offered again with no fewer bytes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._offered = 0
+        self.refuse = 0
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def send(self, data: memoryview) -> int:
+        if self.refuse:
+            self.refuse -= 1
+            self._offered = len(data)
+            raise ssl.SSLWantWriteError
+        if len(data) < self._offered:
+            raise ssl.SSLError("bad write retry")
+        self._offered = 0
+        return self._connection.send(data)
+
+
+def test_what_tls_did_not_take_is_offered_again_whole_whatever_the_pace_says(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 10_000)
+    source, ends = _source(tmp_path / "file"), Ends()
+    ours, client = pair()
+    receiving = Receiving(client)
+    reluctant = Reluctant(ours)
+    reluctant.refuse = 1
+    pace = Pace(100_000, loop.time)
+    pace._filled -= 1.0  # a second's worth is there
+    ChunkSender(loop, reluctant, FileChunks(source, None), pool, pace, ends).start()  # type: ignore[arg-type]
+    pace.moved(99_000)  # another transfer of the user is faster
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert ends.calls == [None]
+    assert receiving.all(ours) == b"x" * 10_000

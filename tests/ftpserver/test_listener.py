@@ -1,0 +1,152 @@
+"""The control listener: binding, addresses, accepting, and running out of descriptors."""
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+from pathlib import Path
+
+import pytest
+
+from ftpserver.listener import ControlListener, bind, plain, shown
+from tests.service import Service
+from tests.wire import Wire
+
+
+def close(sockets: list[socket.socket]) -> None:
+    for one in sockets:
+        one.close()
+
+
+def test_bind_listens_on_what_the_host_means() -> None:
+    sockets = bind("127.0.0.1", 0)
+    try:
+        assert len(sockets) == 1
+        assert sockets[0].getsockname()[0] == "127.0.0.1"
+        socket.create_connection(sockets[0].getsockname()).close()
+    finally:
+        close(sockets)
+
+
+def test_bind_of_a_name_takes_every_address_of_it() -> None:
+    sockets = bind("localhost", 0)
+    try:
+        meant = {info[4][0] for info in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
+        assert {one.getsockname()[0] for one in sockets} == meant
+    finally:
+        close(sockets)
+
+
+def test_every_address_of_ipv6_takes_ipv4_too_and_calls_it_what_it_is() -> None:
+    try:
+        sockets = bind("::", 0)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    try:
+        port = sockets[0].getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            sockets[0].setblocking(True)
+            connection, peer = sockets[0].accept()
+            connection.close()
+            assert peer[0].startswith("::ffff:")
+            assert plain(peer) == client.getsockname()
+    finally:
+        close(sockets)
+
+
+def test_a_port_in_use_is_told_and_nothing_stays_open() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(OSError, match="in use"):
+            bind("127.0.0.1", taken.getsockname()[1])
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        (("127.0.0.1", 21), ("127.0.0.1", 21)),
+        (("::1", 21, 0, 0), ("::1", 21)),
+        (("::ffff:10.0.0.7", 21, 0, 0), ("10.0.0.7", 21)),
+        (("fe80::1%lo", 21, 0, 1), ("fe80::1%lo", 21)),
+    ],
+)
+def test_plain(address: tuple[str, int], meant: tuple[str, int]) -> None:
+    assert plain(address) == meant
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [(("127.0.0.1", 21), "127.0.0.1:21"), (("::1", 21), "[::1]:21"), (("fe80::1%lo", 21), "[fe80::1%lo]:21")],
+)
+def test_shown(address: tuple[str, int], text: str) -> None:
+    assert shown(address) == text
+
+
+def test_each_connection_is_handed_over_with_both_addresses() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        (listening,) = bind("127.0.0.1", 0)
+        come: asyncio.Queue[tuple[socket.socket, object, object]] = asyncio.Queue()
+        listener = ControlListener(loop, listening, lambda *what: come.put_nowait(what))
+        clients = [socket.create_connection(listener.address) for _ in range(100)]
+        seen = set()
+        for _ in clients:
+            connection, peer, local = await come.get()
+            assert connection.getblocking() is False
+            assert local == listener.address
+            seen.add(peer)
+            connection.close()
+        assert seen == {client.getsockname() for client in clients}
+        for client in clients:
+            client.close()
+        listener.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(listener.address)
+
+    asyncio.run(scene())
+
+
+def test_one_that_fails_to_be_welcomed_is_closed_and_the_next_is_not() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        (listening,) = bind("127.0.0.1", 0)
+        come: asyncio.Queue[socket.socket] = asyncio.Queue()
+
+        def welcome(connection: socket.socket, peer: object, local: object) -> None:
+            if not welcomed:
+                welcomed.append(1)
+                raise OSError(errno.EINVAL, "it was reset")
+            come.put_nowait(connection)
+
+        welcomed: list[int] = []
+        listener = ControlListener(loop, listening, welcome)
+        with socket.create_connection(listener.address) as first, socket.create_connection(listener.address):
+            (await come.get()).close()
+            first.settimeout(10)
+            assert await loop.run_in_executor(None, first.recv, 1) == b""
+        listener.close()
+
+    asyncio.run(scene())
+
+
+def test_without_descriptors_a_client_waits_and_is_served_when_there_are(tmp_path: Path) -> None:
+    with Service(tmp_path / "service") as service:
+        service.add_user("ada")
+        with Wire.member(service, "ada") as member:
+            assert service.process is not None
+            pid = service.process.pid
+            free = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            used = max(int(name) for name in os.listdir(f"/proc/{pid}/fd")) + 1
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, free[1]))
+            with Wire(service.addresses[0]) as waiting:
+                service.wait_for_log("not accepted")
+                for _ in range(1000):
+                    member.say("NOOP") >> 200
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, free)
+                waiting.hear() >> 220
+                waiting.login("ada")
+        assert service.log.count("not accepted") < 100, "it does not spin"
