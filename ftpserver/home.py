@@ -115,7 +115,7 @@ class Home:
             if existing is not None and only_new:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
-            self._refuse_again(path, 0 if existing is None else existing.size)
+            self._refuse_again(path, 0 if existing is None else existing.size, expected)
             if existing is None:
                 grant = self.tally.reserve(bytes=expected, files=1)
             else:
@@ -125,17 +125,19 @@ class Home:
             sink.discard()
             raise
         replace = Permission.OVERWRITE in self.permissions and not only_new
-        return Upload(sink, grant, self.tally, self.policy, replace, expected)
+        return Upload(sink, grant, self.tally, self.policy, replace, expected, self.recount)
 
-    def _refuse_again(self, path: VirtualPath, lent: int) -> None:
-        """Refuse at once what was refused a moment ago and would be refused again, before its data is sent."""
+    def _refuse_again(self, path: VirtualPath, lent: int, expected: int) -> None:
+        """Refuse at once what was refused again and again, and would be once more, before its data is sent."""
         need = self.refusals.need(self.name, path.text) if self.refusals is not None else 0
         limit = self.tally.limits.bytes
-        if need and limit is not None:
-            usage = self.tally.usage()
-            free = limit - usage.bytes - usage.reserved_bytes + lent
-            if free < need:
-                raise QuotaExceeded("bytes", need, max(0, free), limit)
+        if not need or limit is None or self.refusals is None:
+            return
+        usage = self.tally.usage()
+        free = limit - usage.bytes - usage.reserved_bytes + lent
+        if free < need and not expected:
+            raise QuotaExceeded("bytes", need, max(0, free), limit)
+        self.refusals.forget(self.name, path.text)
 
     def refused(self, path: VirtualPath, error: QuotaExceeded) -> None:
         """An upload to this path was refused for want of room."""
@@ -160,7 +162,7 @@ class Home:
         except BaseException:
             sink.discard()
             raise
-        return Upload(sink, grant, self.tally, self.policy, False, expected)
+        return Upload(sink, grant, self.tally, self.policy, False, expected, self.recount)
 
     def remove_file(self, path: VirtualPath, wait: bool = False) -> None:
         """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault.

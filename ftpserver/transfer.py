@@ -26,7 +26,7 @@ from ftpserver.data.pace import Governor
 from ftpserver.data.port import SessionPort
 from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
-from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
+from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks, Shrunk
 from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
 from ftpserver.notice import notice
@@ -100,6 +100,11 @@ class Transfer:
         self._mover: Mover | None = None
         self._settling = False
         """A thread puts the upload in place: it is too late to end it."""
+
+    @property
+    def job(self) -> Send | Tell | Receive:
+        """What is carried out."""
+        return self._job
 
     @property
     def moved(self) -> int:
@@ -187,7 +192,13 @@ class Transfer:
         assert connection is not None
         if isinstance(job, Receive):
             return FileReceiver(
-                around.loop, connection, job.upload, self._converter(job), around.governor, self._ended
+                around.loop,
+                connection,
+                job.upload,
+                self._converter(job),
+                around.governor,
+                self._ended,
+                around.pool,
             )
         if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
             return FileSender(around.loop, connection, job.source, around.governor, self._ended)
@@ -363,6 +374,8 @@ def _failure(error: Exception) -> Reply:
         return Reply(426, (f"{error.reason}; transfer aborted.",))
     if _is_network(error):
         return Reply(426, ("The data connection broke; transfer aborted.",))
+    if isinstance(error, Shrunk):
+        return Reply(451, ("The file became shorter while it was sent; transfer aborted.",))
     reply = reply_to(error)
     if reply is None:
         logger.exception("a transfer failed", exc_info=error)

@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Sequence
 
+from ftpserver.data.receive import Obstacle
 from ftpserver.home import Home
 from ftpserver.upload import Ending, Upload
 from ftpwire.entry import Kind
@@ -85,7 +86,7 @@ def _append(home: Home, source: VirtualPath, upload: Upload, position: int) -> i
         offset = 0
         while offset < opened.size:
             wanted = min(_CHUNK, opened.size - offset)
-            upload.cover(position + wanted)
+            _cover(upload, position + wanted)
             copied = os.copy_file_range(opened.fd, upload.fd, wanted, offset, position)
             if not copied:
                 break
@@ -94,6 +95,14 @@ def _append(home: Home, source: VirtualPath, upload: Upload, position: int) -> i
     finally:
         opened.close()
     return position
+
+
+def _cover(upload: Upload, end: int) -> None:
+    try:
+        upload.cover(end)
+    except Obstacle as obstacle:
+        obstacle.remove()
+        upload.cover(end)
 
 
 def remove_tree(home: Home, target: VirtualPath) -> None:

@@ -13,10 +13,13 @@ the end of it and says what became of it:
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
-from ftpserver.quota.base import Grant, QuotaExceeded, Tally
+from ftpserver.data.receive import Obstacle
+from ftpserver.quota.base import Grant, HomeBusy, QuotaExceeded, Tally, Uncounted
 from ftpserver.storage.base import Identity, Removed, Sink, StorageBusy
 
 _LARGEST = 2**60
@@ -55,6 +58,7 @@ class Upload:
         "_grant",
         "_in_place",
         "_policy",
+        "_recount",
         "_replace",
         "_sink",
         "_tally",
@@ -64,8 +68,16 @@ class Upload:
     )
 
     def __init__(
-        self, sink: Sink, grant: Grant, tally: Tally, policy: UploadPolicy, replace: bool, expected: int
+        self,
+        sink: Sink,
+        grant: Grant,
+        tally: Tally,
+        policy: UploadPolicy,
+        replace: bool,
+        expected: int,
+        recount: Callable[[tuple[str, ...]], None] = lambda others: None,
     ) -> None:
+        self._recount = recount
         self._sink = sink
         self._grant = grant
         self._tally = tally
@@ -82,17 +94,30 @@ class Upload:
     def cover(self, end: int) -> None:
         """Make sure that the file may reach to byte `end`.
 
-        Raises QuotaExceeded, LedgerFault, Uncounted, OSError beyond what books can be kept of.
+        Raises QuotaExceeded, LedgerFault, OSError beyond what books can be kept of, and Obstacle while the home has to be
+        counted.
         """
         if end > _LARGEST:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        self._grant.extend(end - self._before)
+        try:
+            self._grant.extend(end - self._before)
+        except Uncounted as uncounted:
+            raise Obstacle(partial(self._recount, uncounted.others)) from uncounted
 
     def finish(self, ending: Ending, wait: bool = False) -> Fate:
         """End the upload. Raises OSError, QuotaExceeded or LedgerFault when it could not be put in place.
 
         HomeBusy means: call again, off the loop with `wait`. After any other failure the upload has ended.
         """
+        try:
+            return self._finish(ending, wait)
+        except Uncounted as uncounted:
+            if not wait:
+                raise HomeBusy(str(uncounted)) from uncounted
+            self._recount(uncounted.others)
+            return self._finish(ending, wait)
+
+    def _finish(self, ending: Ending, wait: bool) -> Fate:
         complete = ending is Ending.COMPLETE
         if not complete and not self._in_place and not self._keepable(ending):
             self.abandon()
@@ -105,6 +130,8 @@ class Upload:
                 if complete:
                     raise
                 return Fate.DROPPED
+            except Uncounted:  # nothing has changed: try again after a count
+                raise
             except BaseException:
                 self._abandon_unknown()
                 raise
@@ -126,12 +153,14 @@ class Upload:
         return Fate.STORED if complete else Fate.KEPT
 
     def _check_loan(self) -> None:
-        """The loan pays only while the lent file is the one to be replaced; else its bytes must be reserved."""
-        loan = self._grant.loan
-        if loan is None:
+        """An upload that was to replace a file pays for what it really finds under the name.
+
+        The loan holds only while the lent file is there; where there is no file any more, an entry is needed too.
+        """
+        if self._sink.existing is None:
             return
-        now = self._sink.current()
-        if now != loan.identity:
+        now, loan = self._sink.current(), self._grant.loan
+        if now is None or (loan is not None and now != loan.identity):
             self._grant.forfeit_loan(files=1 if now is None else 0)
 
     def abandon_untouched(self) -> None:

@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Protocol
 
 from ftpserver.data.convert import Converter
@@ -34,10 +35,22 @@ class Target(Protocol):
         """Make sure that the file may reach to byte `end`, or raise what refuses it."""
 
 
-class FileReceiver(Mover):
-    """Fills `target` from its offset on, until the peer ends its stream."""
+class Obstacle(Exception):
+    """The target cannot take bytes this moment, but may after `remove` was called on a thread."""
 
-    __slots__ = ("_convert", "_most", "_position", "_secure", "_target")
+    def __init__(self, remove: Callable[[], None]) -> None:
+        super().__init__("an obstacle")
+        self.remove = remove
+
+
+class FileReceiver(Mover):
+    """Fills `target` from its offset on, until the peer ends its stream.
+
+    Where the target meets an Obstacle the receiver holds what it has read, has the obstacle removed on a thread of
+    `pool`, and goes on.
+    """
+
+    __slots__ = ("_convert", "_held", "_most", "_pool", "_position", "_secure", "_target")
 
     def __init__(
         self,
@@ -47,8 +60,11 @@ class FileReceiver(Mover):
         convert: Converter | None,
         pace: Governor | None,
         on_end: OnEnd,
+        pool: Executor | None = None,
     ) -> None:
         super().__init__(loop, connection, pace, on_end)
+        self._pool = pool
+        self._held = b""
         self._target = target
         self._position = target.offset
         self._convert = convert
@@ -56,6 +72,26 @@ class FileReceiver(Mover):
         self._most = STEP if convert is None else min(STEP, convert.step)
 
     def _step(self) -> None:
+        try:
+            self._receive()
+        except Obstacle as obstacle:
+            self._rest()
+            future = self._loop.run_in_executor(self._pool, obstacle.remove)
+            future.add_done_callback(self._removed)
+
+    def _removed(self, future: "asyncio.Future[None]") -> None:
+        if future.cancelled() or self._on_end is None:
+            return
+        error = future.exception()
+        if error is not None:
+            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
+        else:
+            self._run()
+
+    def _receive(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._write(held)
         for _ in range(_READS_AT_ONCE):
             allowed = self._allowance(self._most)
             if not allowed:
@@ -92,7 +128,11 @@ class FileReceiver(Mover):
     def _write(self, data: "bytes | memoryview") -> None:
         if not data:
             return
-        self._target.cover(self._position + len(data))
+        try:
+            self._target.cover(self._position + len(data))
+        except Obstacle:
+            self._held = bytes(data)
+            raise
         while data:
             written = os.pwrite(self._target.fd, data, self._position)
             self._position += written

@@ -23,8 +23,12 @@ _FIRST_LINES = 257
 _LINES = 1000
 
 
+class Shrunk(Exception):
+    """The file became shorter while it was sent, so that what was promised cannot be sent."""
+
+
 class FileSender(Mover):
-    """Sends `source` from its offset to the size it had when it was opened; a file that shrinks ends early."""
+    """Sends `source` from its offset to the size it had when it was opened; one that shrinks is Shrunk."""
 
     __slots__ = ("_file", "_left", "_offset")
 
@@ -49,7 +53,7 @@ class FileSender(Mover):
                 return
             sent = os.sendfile(self._fd, self._file, self._offset, allowed)
             if not sent:
-                break
+                raise Shrunk
             self._offset += sent
             self._left -= sent
             self._count(sent)
@@ -88,6 +92,8 @@ class FileChunks:
     def next(self) -> bytes:
         """See Chunks."""
         chunk = os.pread(self._source.fd, min(_READ, self._left), self._offset) if self._left > 0 else b""
+        if not chunk and self._left > 0:
+            raise Shrunk
         self._offset += len(chunk)
         self._left -= len(chunk)
         return chunk if self._convert is None else self._convert.convert(chunk)

@@ -151,9 +151,11 @@ class SqliteGrant:
 
     def forfeit_loan(self, files: int = 0) -> None:
         """See quota.base.Grant."""
-        if self.loan is None:
-            return
         with self._books.database.exclusive:
+            if self.loan is None:
+                if files:
+                    self._take(0, files)
+                return
             held = self._held_for_loan(self.loan)
             more = max(0, files - (held - 1 if held else 0))
             if held:  # the lent file is gone and its bytes may be spent
