@@ -20,6 +20,7 @@ from ftpwire.line import LineReader
 
 _READ = 64 * 1024
 _LAST_READS = 16
+_COLLECTED = 64  # replies
 
 Lines = list[bytes | None]
 
@@ -145,8 +146,10 @@ class ControlChannel:
     # Writing ----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Have this sent with the next `flush`."""
+        """Have this sent with the next `flush`, or now when it has become much."""
         self._out.append(data)
+        if len(self._out) >= _COLLECTED:
+            self.flush()
 
     def flush(self) -> None:
         """Send what was written, as far as the client takes it; the rest follows by itself."""

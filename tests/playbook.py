@@ -26,6 +26,7 @@ from ftpserver.data.passive import PassivePorts
 from ftpserver.dispatch import dispatch
 from ftpserver.login import Desk
 from ftpserver.outcome import Admit, Identify, Leave, Login, Outcome, Receive, Recite, Restart, Send, Tell
+from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.session import Link, Peer, Session, Visitor
 from ftpserver.upload import Ending, Fate
@@ -115,7 +116,14 @@ class Playbook:
         )
         self._passive = PassivePorts(self._loop, None)
         self.desk = Desk(
-            self._loop, self.settings, authenticator, self.ledger, self._passive, lambda client, local: local
+            self._loop,
+            self.settings,
+            authenticator,
+            self.ledger,
+            self.ledger.traffic,
+            self._passive,
+            lambda client, local: local,
+            RefusalMemory(clock),
         )
         self.link = Link(1, (peer, 40000), (local, 21))
         self.peer: Peer = Visitor(self.link)
@@ -171,7 +179,6 @@ class Playbook:
             outcome = self._wait(self.desk.log_in(self._visitor(), outcome.name, outcome.password))
         if isinstance(outcome, Admit):
             self.peer = outcome.session
-            self.desk.pace(outcome.session.account)
         elif isinstance(outcome, Restart | Leave):
             self._leave()
             self.peer = Visitor(self.link)

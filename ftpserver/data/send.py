@@ -178,9 +178,9 @@ class ChunkSender(Mover):
         return True
 
     def _made(self, future: "asyncio.Future[bytes]") -> None:
+        error = None if future.cancelled() else future.exception()
         if future.cancelled() or self._on_end is None:
             return
-        error = future.exception()
         if error is not None:
             self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
             return

@@ -251,23 +251,22 @@ def test_a_name_cannot_end_a_long_answer(wire: Wire, shared: Service) -> None:
 def test_a_long_search_stops_nobody(tmp_path: Path) -> None:
     """A walk over many directories is made off the loop: others are answered all the while.
 
-    Were it made on the loop, at most one answer could go to the other before the end of all ten walks.
+    Were it made on the loop, one answer could go to the other before the end of it, or perhaps two.
     """
     with Service(tmp_path / "service") as service:
         service.add_user("ada")
         home = service.home("ada")
-        for i in range(40):
-            for j in range(40):
+        for i in range(50):
+            for j in range(50):
                 (home / f"{i}" / f"{j}").mkdir(parents=True)
         with Wire.member(service, "ada") as wire, Wire.member(service, "ada") as other:
-            wire.tell(*["STAT */*/nothing*"] * 10, "NOOP")
+            wire.tell("STAT */*/nothing*", "NOOP")
             answered = 0
             while b"\r\n200 " not in wire.come():
                 other.say("NOOP") >> 200
                 answered += 1
             assert answered > 2
-            for _ in range(10):
-                assert len((wire.hear() >> 213).lines) == 2
+            assert len((wire.hear() >> 213).lines) == 2
             wire.hear() >> 200
 
 

@@ -1,10 +1,14 @@
 """The desk: tries, limits, homes, and who else notices."""
 
+import asyncio
 import os
+from collections.abc import Awaitable
 from pathlib import Path
 
-from ftpserver.accounts.store import AccountStore
-from ftpserver.login import TRIES
+from ftpserver.data.pace import Pace
+from ftpserver.login import TRIES, Desk
+from ftpserver.outcome import Admit
+from ftpserver.session import Session, Visitor
 from tests.playbook import Playbook
 from tests.service import PASSWORD, Service, hashed
 from tests.wire import Wire
@@ -83,7 +87,7 @@ def test_too_many_failures_shut_out_for_a_while(tmp_path: Path) -> None:
                 wire.say("PASS wrong") >> 530
         with Wire.greeted(service) as wire:
             wire.say("USER ada") >> 331
-            assert "try again" in (wire.say(f"PASS {PASSWORD}") >> 421).text
+            assert "Try again" in (wire.say(f"PASS {PASSWORD}") >> 421).text
             assert wire.hear_end() == b""
         Wire.member(service, "bob").close()
 
@@ -146,22 +150,28 @@ def test_a_home_is_made_at_the_first_login(service: Service) -> None:
 
 
 def test_all_sessions_of_a_user_share_one_pace_that_ends_with_the_last(playbook: Playbook) -> None:
-    playbook.add_user("ada", limits={"download_rate": "1KiB", "upload_rate": "2KiB"})
-    desk = playbook.desk
-    account = AccountStore(playbook.settings.accounts).get("ada")
-    assert account is not None
-    playbook.say("USER ada") >> 331
-    playbook.say(f"PASS {PASSWORD}") >> 230
-    first = playbook.session
-    paces = desk.pace(account)
-    assert (paces.upload.rate, paces.download.rate) == (2048, 1024)
-    assert desk.paces["ada"] is paces
-    assert (paces.sessions, desk.users["ada"]) == (2, 1)
-    paces.sessions -= 1
-    assert playbook.session is first
+    playbook.login("ada", limits={"download_rate": "1KiB", "upload_rate": "2KiB"})
+    desk, first = playbook.desk, playbook.session
+    visitor = Visitor(playbook.link)
+    second = asyncio.run(_logged_in(desk, visitor))
+    for upload, rate in ((False, 1024), (True, 2048)):
+        pace = desk.governor(first, upload)
+        assert isinstance(pace, Pace)
+        assert pace.rate == rate
+        assert desk.governor(second, upload) is pace
+    desk.leave(second)
+    assert desk.users.here["ada"] == 1
+    assert "ada" in desk.paces
     playbook.say("REIN") >> 220
     assert "ada" not in desk.paces
-    assert "ada" not in desk.users
+    assert "ada" not in desk.users.here
+
+
+async def _logged_in(desk: Desk, visitor: Visitor) -> Session:
+    outcome = desk.log_in(visitor, "ada", PASSWORD.encode())
+    outcome = await outcome if isinstance(outcome, Awaitable) else outcome
+    assert isinstance(outcome, Admit)
+    return outcome.session
 
 
 def test_a_home_that_fails_leaves_nothing_open(playbook: Playbook) -> None:
@@ -173,7 +183,7 @@ def test_a_home_that_fails_leaves_nothing_open(playbook: Playbook) -> None:
         playbook.say("USER ada") >> 331
         playbook.say(f"PASS {PASSWORD}") >> 530
     assert sorted(os.listdir("/proc/self/fd")) == before
-    assert playbook.desk.users["ada"] == 0
+    assert playbook.desk.users.here["ada"] == 0
 
 
 def test_a_hash_that_is_none_shuts_out_its_user_only(service: Service) -> None:

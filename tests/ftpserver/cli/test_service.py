@@ -19,9 +19,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         seen.append(settings)
         return 7
 
-    module = ModuleType("ftpserver.server")
+    module = ModuleType("ftpserver.workers")
     module.serve = serve  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ftpserver.server", module)
+    monkeypatch.setitem(sys.modules, "ftpserver.workers", module)
     return seen
 
 

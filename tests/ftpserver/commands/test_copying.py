@@ -7,7 +7,7 @@ from tests.playbook import Playbook
 
 
 def without(*lacking: str) -> list[str]:
-    return [word for word in PRESETS["full"] if word not in lacking]
+    return [word.value for word in PRESETS["full"] if word.value not in lacking]
 
 
 @pytest.fixture

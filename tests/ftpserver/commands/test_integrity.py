@@ -88,9 +88,7 @@ def test_an_empty_file_has_the_digest_of_nothing(book: Playbook) -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (10, 1_500_000), (len(CONTENT) - 1, len(CONTENT) - 1)])
-def test_rang_chooses_the_bytes_both_ends_included(
-    book: Playbook, file: Path, first: int, last: int
-) -> None:
+def test_rang_chooses_the_bytes_both_ends_included(book: Playbook, file: Path, first: int, last: int) -> None:
     book.say(f"RANG {first} {last}") >> 350
     part = CONTENT[first : last + 1]
     assert (book.say("HASH a file") >> 213).text == (

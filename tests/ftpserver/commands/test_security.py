@@ -25,7 +25,8 @@ def features(book: Playbook) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("mechanism", "private"), [("TLS", False), ("tls", False), ("TLS-C", False), ("SSL", True), ("TLS-P", True)]
+    ("mechanism", "private"),
+    [("TLS", False), ("tls", False), ("TLS-C", False), ("SSL", True), ("TLS-P", True)],
 )
 def test_auth_begins_tls(offered: Playbook, mechanism: str, private: bool) -> None:
     said = offered.say(f"AUTH {mechanism}") >> 234
@@ -77,7 +78,9 @@ def test_a_buffer_size_is_a_number(secure: Playbook, size: str) -> None:
     secure.say("PROT P") >> 503
 
 
-@pytest.mark.parametrize(("level", "code"), [("S", 536), ("E", 536), ("X", 504), ("", 501), ("p", 200), ("PC", 504)])
+@pytest.mark.parametrize(
+    ("level", "code"), [("S", 536), ("E", 536), ("X", 504), ("", 501), ("p", 200), ("PC", 504)]
+)
 def test_levels(secure: Playbook, level: str, code: int) -> None:
     secure.say("PBSZ 0") >> 200
     secure.say(f"PROT {level}") >> code
