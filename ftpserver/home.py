@@ -94,7 +94,7 @@ class Home:
         limits = self.tally.limits
         if limits.bytes is None and limits.files is None and limits.pool is None:
             return None
-        own, pool = self.tally.usage(), self.tally.pool_usage()
+        own, pool = self.tally.usage_lately(), self.tally.pool_usage()
         parts = [(own.bytes, limits.bytes, "bytes"), (own.files, limits.files, "entries")]
         if pool is not None:
             parts += [(pool.bytes, limits.pool_bytes, "bytes"), (pool.files, limits.pool_files, "entries")]
@@ -138,6 +138,11 @@ class Home:
         if free < need and not expected:
             raise QuotaExceeded("bytes", need, max(0, free), limit)
         self.refusals.forget(self.name, path.text)
+
+    def stored(self, path: VirtualPath) -> None:
+        """An upload to this path has succeeded."""
+        if self.refusals is not None:
+            self.refusals.forget(self.name, path.text)
 
     def refused(self, path: VirtualPath, error: QuotaExceeded) -> None:
         """An upload to this path was refused for want of room."""

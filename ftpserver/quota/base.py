@@ -153,6 +153,12 @@ class Tally(Protocol):
     def usage(self) -> Usage:
         """What the books say now. Raises Uncounted or LedgerFault."""
 
+    def usage_lately(self) -> Usage:
+        """What the home held after the last change of this process, which costs nothing to tell.
+
+        Raises Uncounted, LedgerFault.
+        """
+
     def pool_usage(self) -> Usage | None:
         """What the homes of the pool hold together; None without one. Raises Uncounted, LedgerFault."""
 

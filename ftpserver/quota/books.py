@@ -88,6 +88,8 @@ class Books:
         self.users = 0  # sessions in this process
         self.grants: set[Granted] = set()
         self.unsettled: list[Granted] = []  # those whose end the ledger did not take
+        self.booked: Usage | None = None
+        """What the home held after the last change of this process."""
         self._locks = locks
         self._lock_fd = -1
         self._thread_lock = threading.Lock()
@@ -227,19 +229,23 @@ class Books:
 
     def book(self, bytes: int, files: int) -> None:
         """The visible tree has changed by so much."""
-        self.database.execute(
-            "UPDATE usage SET bytes = bytes + ?, files = files + ?, sequence = sequence + 1 WHERE home = ?",
+        row = self.database.execute(
+            "UPDATE usage SET bytes = bytes + ?, files = files + ?, sequence = sequence + 1 WHERE home = ?"
+            " RETURNING bytes, files",
             (bytes, files, self.home),
-        )
+        ).fetchone()
+        self.booked = Usage(*row) if row is not None else None
 
     def distrust(self) -> None:
         """The visible tree has changed, nobody knows by how much."""
+        self.booked = None
         self.database.execute(
             "UPDATE usage SET counted = 0, sequence = sequence + 1 WHERE home = ?", (self.home,)
         )
 
     def set_count(self, bytes: int, files: int) -> None:
         """The home was counted."""
+        self.booked = None
         self.database.execute(
             "UPDATE usage SET bytes = ?, files = ?, counted = 1, epoch = epoch + 1 WHERE home = ?",
             (bytes, files, self.home),

@@ -42,5 +42,6 @@ class RefusalMemory:
         return need if times >= STRIKES else 0
 
     def forget(self, home: str, path: str) -> None:
-        """An upload to this path is worth another try."""
-        self._needs.pop((home, path), None)
+        """An upload to this path has succeeded, or is worth another try."""
+        if self._needs:
+            self._needs.pop((home, path), None)

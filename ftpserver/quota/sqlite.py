@@ -143,6 +143,10 @@ class SqliteTally:
         """See quota.base.Tally."""
         return self._books.totals()
 
+    def usage_lately(self) -> Usage:
+        """See quota.base.Tally."""
+        return self._books.booked or self._books.totals()
+
     def pool_usage(self) -> Usage | None:
         """See quota.base.Tally."""
         return self._books.pool_usage()

@@ -66,6 +66,9 @@ class _UnavailableTally:
     def usage(self) -> Usage:
         raise LedgerFault(self._why)
 
+    def usage_lately(self) -> Usage:
+        raise LedgerFault(self._why)
+
     def pool_usage(self) -> Usage | None:
         raise LedgerFault(self._why)
 
