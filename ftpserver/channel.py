@@ -20,6 +20,7 @@ from ftpwire.line import LineReader
 
 _READ = 64 * 1024
 _LAST_READS = 16
+_ESTABLISHED = 1  # TCP_INFO's first byte while neither side has ended
 _COLLECTED = 64  # replies
 
 Lines = list[bytes | None]
@@ -129,8 +130,8 @@ class ControlChannel:
         """Whether the client has not ended the connection, as far as the kernel knows by now."""
         if self.closed or self.ended:
             return False
-        if self._secure is not None:
-            return True
+        if self._secure is not None:  # what can be read may be a farewell
+            return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
         try:
             return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except BlockingIOError:

@@ -85,6 +85,7 @@ class Control:
     """A control connection."""
 
     __slots__ = (
+        "_began",
         "_channel",
         "_clock",
         "_closing",
@@ -98,7 +99,9 @@ class Control:
         "_tls_context",
         "_touched",
         "_transfer",
+        "_verb",
         "_working",
+        "born",
         "link",
         "peer",
     )
@@ -123,7 +126,8 @@ class Control:
         self._tls_context: ssl.SSLContext | None = None
         self._working = False
         self._closing = False
-        self._touched = self._loop.time()
+        self.born = self._touched = self._began = self._loop.time()
+        self._verb = ""
         self._last_moved = -1
         self._clock: asyncio.TimerHandle | None = None
 
@@ -240,6 +244,7 @@ class Control:
             return
         if logger.isEnabledFor(logging.DEBUG):
             event(logger, logging.DEBUG, "command", session=self.link.number, line=str(command))
+        self._verb = command.verb
         self._take_outcome(dispatch(self.peer, command, self._on_thread))
 
     # Outcomes ---------------------------------------------------------------------------------------------------
@@ -377,6 +382,7 @@ class Control:
             self._facilities.tls.reuse_required,
         )
         self._last_moved = -1
+        self._began = self._loop.time()
         self._transfer = Transfer(session, session.port, job, around, self._transferred)
         self._transfer.start()
 
@@ -470,6 +476,12 @@ class Control:
             if left <= 0:
                 self.leave(f"No command for {idle:g} seconds, closing.")
         return left
+
+    def activity(self) -> tuple[str, Transfer | None, float]:
+        """What it does now: the verb that a thread works on, or "", the transfer, and since when (the loop's time)."""
+        if self._transfer is not None:
+            return self._verb, self._transfer, self._began
+        return (self._verb if self._busy else ""), None, self._touched
 
     def leave(self, text: str) -> None:
         """Close from our side with a 421 (time-out, shutdown, kick); a transfer that runs ends with 426 first."""

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,22 @@ class Database:
             raise
         self.execute = self.connection.execute
         self.writing = _Writing(self)
+        self._inode = os.stat(self.path).st_ino
+        self._damaged = False
+
+    @property
+    def sound(self) -> bool:
+        """Whether the file is still the one that was opened, and nothing was found broken in it."""
+        try:
+            return not self._damaged and os.stat(self.path).st_ino == self._inode
+        except OSError:
+            return False
+
+    def faulty(self, error: sqlite3.Error) -> Exception:
+        """The owner's fault for an error of SQLite; what it says of the file is remembered."""
+        if _is_corruption(error):
+            self._damaged = True
+        return self.fault(str(error))
 
     def _is_alone(self) -> bool:
         """Whether no other process has the file open; from now on they see us."""
@@ -123,14 +140,17 @@ class Database:
         return connection
 
     def locked(self) -> "_Locked":
-        """Hold the writers' lock (all threads of all processes)."""
-        return _Locked(self._thread_lock, self._lock_fd)
+        """Hold the writers' lock (all threads of all processes). Raises `fault`."""
+        return _Locked(self._thread_lock, self._lock_fd, self.fault)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database; call it on a thread, it syncs."""
         try:
             with contextlib.closing(
-                sqlite3.connect(self.path, timeout=1, isolation_level=None)
+                # mode=rw: a file that was removed must not be made anew by a checkpoint
+                sqlite3.connect(
+                    f"file:{quote(str(self.path))}?mode=rw", timeout=1, isolation_level=None, uri=True
+                )
             ) as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
@@ -144,41 +164,48 @@ class Database:
 
 
 class _Locked:
-    __slots__ = ("_fd", "_thread_lock")
+    __slots__ = ("_fault", "_fd", "_thread_lock")
 
-    def __init__(self, thread_lock: "threading.RLock", fd: int) -> None:
+    def __init__(self, thread_lock: "threading.RLock", fd: int, fault: Fault) -> None:
         self._thread_lock = thread_lock
         self._fd = fd
+        self._fault = fault
 
     def __enter__(self) -> None:
         self._thread_lock.acquire()
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except BaseException as error:
+            self._thread_lock.release()
+            if isinstance(error, OSError):
+                raise self._fault(f"the lock cannot be had: {error.strerror}") from error
+            raise
 
     def __exit__(self, *exc: object) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-        self._thread_lock.release()
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._thread_lock.release()
 
 
 class _Writing:
     """`with database.writing:` is one write transaction; SQLite's errors come out as the owner's fault."""
 
-    __slots__ = ("_execute", "_fault", "_fd", "_thread_lock")
+    __slots__ = ("_execute", "_faulty", "_lock")
 
     def __init__(self, database: Database) -> None:
         self._execute = database.execute
-        self._fault = database.fault
-        self._fd = database._lock_fd
-        self._thread_lock = database._thread_lock
+        self._faulty = database.faulty
+        self._lock = database.locked()
 
     def __enter__(self) -> None:
-        self._thread_lock.acquire()
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        self._lock.__enter__()
         try:
             self._execute("BEGIN IMMEDIATE")
         except BaseException as error:
-            self._unlock()
+            self._lock.__exit__()
             if isinstance(error, sqlite3.Error):
-                raise self._fault(str(error)) from error
+                raise self._faulty(error) from error
             raise
 
     def __exit__(
@@ -189,15 +216,11 @@ class _Writing:
         except sqlite3.Error as fault:
             with contextlib.suppress(sqlite3.Error):
                 self._execute("ROLLBACK")
-            raise self._fault(str(fault)) from (error or fault)
+            raise self._faulty(fault) from (error or fault)
         finally:
-            self._unlock()
+            self._lock.__exit__()
         if isinstance(error, sqlite3.Error):
-            raise self._fault(str(error)) from error
-
-    def _unlock(self) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-        self._thread_lock.release()
+            raise self._faulty(error) from error
 
 
 def _is_corruption(error: sqlite3.Error) -> bool:

@@ -7,6 +7,7 @@ the settling after it. Order of every change, under the home's act lock:
     reserve (the ledger refuses) -> act (the kernel refuses) -> settle with what the act says really vanished or came
 
 When the act says that the world moved under us (`Removed.exact` is False), the home is counted before its next change.
+When another directory has the home's path, the books are of that one: a session of the old one changes nothing more.
 """
 
 import errno
@@ -61,6 +62,8 @@ class Home:
     refusals: RefusalMemory | None = None
     count_other: Callable[[str], None] = lambda home: None
     """Count another home of the pool, by its path."""
+    moved: bool = False
+    """Another directory was seen to have its path."""
 
     # Looking ----------------------------------------------------------------------------------------------------
 
@@ -109,6 +112,7 @@ class Home:
 
         Raises OSError, PermissionDenied, QuotaExceeded, Uncounted, LedgerFault.
         """
+        self.check_place()
         sink = self.storage.create(path)
         try:
             existing = sink.existing
@@ -125,7 +129,7 @@ class Home:
             sink.discard()
             raise
         replace = Permission.OVERWRITE in self.permissions and not only_new
-        return Upload(sink, grant, self.tally, self.policy, replace, expected, self.recount)
+        return Upload(sink, grant, self.tally, self.policy, replace, expected, self.recount, self.check_place)
 
     def _refuse_again(self, path: VirtualPath, lent: int, expected: int) -> None:
         """Refuse at once what was refused again and again, and would be once more, before its data is sent."""
@@ -154,6 +158,7 @@ class Home:
 
         Raises as `upload` does.
         """
+        self.check_place()
         sink = self.storage.change(path, offset)
         try:
             existing = sink.existing
@@ -167,7 +172,7 @@ class Home:
         except BaseException:
             sink.discard()
             raise
-        return Upload(sink, grant, self.tally, self.policy, False, expected, self.recount)
+        return Upload(sink, grant, self.tally, self.policy, False, expected, self.recount, self.check_place)
 
     def remove_file(self, path: VirtualPath, wait: bool = False) -> None:
         """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault.
@@ -175,12 +180,14 @@ class Home:
         With `wait`, here and below, it waits for others and is never HomeBusy: for threads.
         """
         with self.tally.act(wait):
+            self.check_place()
             grant = self.tally.reserve()
             self._settle_removal(grant, lambda: self.storage.remove_file(path))
 
     def remove_directory(self, path: VirtualPath, wait: bool = False) -> None:
         """Remove an empty directory. Raises as `remove_file`."""
         with self.tally.act(wait):
+            self.check_place()
             grant = self.tally.reserve()
             self._settle_removal(grant, lambda: self.storage.remove_directory(path))
 
@@ -194,6 +201,7 @@ class Home:
 
     def _make_entry(self, make: Callable[[], None], wait: bool) -> None:
         with self.tally.act(wait):
+            self.check_place()
             grant = self.tally.reserve(files=1)
             try:
                 make()
@@ -208,6 +216,7 @@ class Home:
         Raises as `remove_file`, FileExistsError among them.
         """
         with self.tally.act():
+            self.check_place()
             grant = self.tally.reserve()
             replace = Permission.OVERWRITE in self.permissions
             self._settle_removal(grant, lambda: self.storage.rename(old, new, replace))
@@ -235,8 +244,18 @@ class Home:
         if permission not in self.permissions:
             raise PermissionDenied(permission)
 
+    def check_place(self) -> None:
+        """Raises OSError ESTALE when the home has been moved away or replaced; LedgerFault."""
+        if not self.name or self.storage.stands_at(self.name):
+            return
+        if not self.moved:
+            self.moved = True
+            self.tally.distrust()
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.name)
+
     def recount(self, others: tuple[str, ...] = ()) -> None:
         """Count the home, unless it is counted, and `others` of its pool; on a thread. Raises OSError, LedgerFault."""
+        self.check_place()
         self.tally.recount(self.storage.count)
         for other in others:
             self.count_other(other)

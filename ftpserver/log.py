@@ -200,13 +200,36 @@ def start_logging(
     `constant` fields stand in every line (worker=2). Call it again in each process after a fork: threads do
     not survive one.
     """
-    formatter = JsonFormatter(**constant) if format == "json" else TextFormatter(**constant)
-    output = LogOutput(stream if stream is not None else sys.stderr, formatter, limit)
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        if isinstance(handler, _Intake):
-            root.removeHandler(handler)
-    root.addHandler(output.intake)
-    root.setLevel(_LEVELS[level])
+    output = LogOutput(stream if stream is not None else sys.stderr, _formatter(format, constant), limit)
+    _log_through(output.intake, level)
     output.start()
     return output
+
+
+def log_directly(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    format: Literal["text", "json"] = "text",
+    stream: TextIO | None = None,
+) -> None:
+    """Send all logging of this process to `stream` (standard error) without a thread.
+
+    For a process that may have none, as it forks, and that has next to nothing to say: a reader that stalls stops it.
+    """
+    writer = _Writer(stream if stream is not None else sys.stderr)
+    writer.setFormatter(_formatter(format, {}))
+    _log_through(writer, level)
+
+
+def _formatter(format: Literal["text", "json"], constant: Mapping[str, object]) -> logging.Formatter:
+    known = {key: value for key, value in constant.items() if value is not None}
+    return JsonFormatter(**known) if format == "json" else TextFormatter(**known)
+
+
+def _log_through(handler: logging.Handler, level: str) -> None:
+    """Make this the one handler of ours."""
+    root = logging.getLogger()
+    for other in list(root.handlers):
+        if isinstance(other, _Intake | _Writer):
+            root.removeHandler(other)
+    root.addHandler(handler)
+    root.setLevel(_LEVELS[level])

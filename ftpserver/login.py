@@ -8,9 +8,10 @@ told never says why a login failed, the log does.
 import asyncio
 import errno
 import logging
-from collections import Counter
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ftpserver.accounts.account import Account, AccountLimits, Traffic
@@ -24,9 +25,11 @@ from ftpserver.home import Home
 from ftpserver.log import event
 from ftpserver.notice import notice
 from ftpserver.outcome import Admit, Leave, Outcome
+from ftpserver.presence import Crowd
 from ftpserver.quota.base import Ledger, LedgerFault, Limits
 from ftpserver.quota.refusals import RefusalMemory
-from ftpserver.quota.traffic import Allowance, Meter, TrafficBooks
+from ftpserver.quota.traffic import Allowance, Meter
+from ftpserver.quota.traffic import Traffic as TrafficLedger
 from ftpserver.session import Session, Visitor
 from ftpserver.storage.local import LocalStorage
 from ftpserver.storage.walk import walk_home
@@ -91,12 +94,12 @@ class Desk:
     settings: Settings
     authenticator: Authenticator
     ledger: Ledger
-    traffic: TrafficBooks
+    traffic: TrafficLedger
     passive: PassivePorts
     announce: Callable[[str, str], str]
     """The address to tell in a 227, from (client, local address)."""
     refusals: RefusalMemory
-    users: Counter[str] = field(default_factory=Counter)
+    users: Crowd = field(default_factory=partial(Crowd, "user"))
     """Sessions by user."""
     paces: dict[str, Paces] = field(default_factory=dict)
 
@@ -140,22 +143,23 @@ class Desk:
             reason=refused.reason,
         )
         if refused.wait:
-            return Leave(
-                Reply(421, (f"Too many failed logins; try again in {int(refused.wait) + 1} seconds.",))
+            again = (
+                "" if math.isinf(refused.wait) else f" Try again in {math.floor(refused.wait) + 1} seconds."
             )
+            return Leave(Reply(421, (f"Logins of this name or from this address are shut out.{again}",)))
         if visitor.failures >= TRIES:
             return Leave(Reply(530, ("Login incorrect; too many tries, the connection is closed.",)))
         return Reply(530, ("Login incorrect.",))
 
     def _admit(self, visitor: Visitor, account: Account) -> Outcome:
         limits = [n for n in (account.limits.sessions, self.settings.limits.sessions_per_user) if n]
-        if limits and self.users[account.name] >= min(limits):
-            return Reply(
-                530, (f"This user has {self.users[account.name]} sessions already, the most allowed.",)
-            )
+        found = self.users.enter(account.name, min(limits, default=0))
+        if found is not None:
+            return Reply(530, (f"This user has {found} sessions already, the most allowed.",))
         try:
             home = self._open_home(account)
         except (OSError, LedgerFault) as error:
+            self.users.leave(account.name)
             logger.error("the home of %s cannot be opened: %s", account.name, error)
             return Reply(530, ("Your home cannot be opened; tell the administrator.",))
         link = visitor.link
@@ -166,10 +170,10 @@ class Desk:
             link.peer[0],
             lambda local: self.announce(link.peer[0], link.announced or local),
         )
-        self.users[account.name] += 1
         if account.name not in self.paces:
             self.paces[account.name] = Paces(Pace(0, self.loop.time), Pace(0, self.loop.time))
         self.paces[account.name].set(account.limits)
+        link.tls_required = self.settings.tls.mode == "required" or account.tls == "required"
         if account.encoding is not None and not link.utf8_said:
             link.charset = Charset(account.encoding)
         event(logger, logging.INFO, "login", session=link.number, user=account.name, address=link.peer[0])
@@ -222,13 +226,17 @@ class Desk:
         self.paces[account.name].set(account.limits)
         session.home.tally.relimit(limits_of(account))
 
+    def reopen_books(self, session: Session) -> None:
+        """The ledger is another one now: this session's home is kept there."""
+        session.promise = None
+        session.home.tally = self.ledger.open(session.home.name, limits_of(session.account))
+
     def leave(self, session: Session) -> None:
         """A session has ended: release what it held."""
         session.drop_promise()
         name = session.account.name
-        self.users[name] -= 1
-        if self.users[name] <= 0:
-            del self.users[name]
+        self.users.leave(name)
+        if name not in self.users.here:
             self.paces.pop(name, None)
         session.port.drop()
         session.home.close()

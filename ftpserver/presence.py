@@ -95,9 +95,13 @@ class Presence:
             logger.error("limits and bans are kept by each process alone, as their file fails: %s", fault)
 
     def mend(self) -> None:
-        """Open the file if it is not open. It may wait for the disk: call it on a thread."""
-        if self._database is not None:
-            return
+        """Open the file if it is not open, or another one now. It may wait for the disk: call it on a thread."""
+        with self._lock:
+            if self._database is not None:
+                if self._database.sound:
+                    return
+                self._database.close()  # it was removed, or replaced
+                self._database = None
         try:
             database = open_presence(self._state)
         except PresenceFault as fault:

@@ -12,13 +12,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from ftpserver.log import event
 from ftpserver.quota.audit import Walk, audit
-from ftpserver.quota.base import LedgerFault, Limits, Tally
-from ftpserver.quota.sqlite import SqliteLedger
+from ftpserver.quota.base import Ledger, LedgerFault, Limits, Tally
 from ftpserver.storage.walk import walk_home
 
 logger = logging.getLogger(__name__)
@@ -26,10 +26,18 @@ logger = logging.getLogger(__name__)
 ENTRIES_A_SECOND = 20_000
 
 
+class KnowsHomes(Ledger, Protocol):
+    """A ledger that can say which homes it keeps books of."""
+
+    def homes(self) -> list[str]:
+        """Their paths. Raises LedgerFault."""
+
+
 class Reconciler:
     """Walks the homes of one ledger, again and again."""
 
-    def __init__(self, ledger: SqliteLedger, homes: Path, state: Path, period: float) -> None:
+    def __init__(self, ledger: Callable[[], KnowsHomes], homes: Path, state: Path, period: float) -> None:
+        """`ledger` gives the one that is in use."""
         self._ledger = ledger
         self._homes = homes
         self._lock = state / "reconcile.lock"
@@ -49,24 +57,31 @@ class Reconciler:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._period):
-            fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.round()
-            except BlockingIOError:
-                pass  # another worker does it
-            except LedgerFault as fault:
-                logger.error("the homes cannot be reconciled: %s", fault)
-            finally:
-                os.close(fd)
+                self._round_alone()
+            except (LedgerFault, OSError) as fault:
+                if not self._stopped.is_set():
+                    logger.error("the homes cannot be reconciled: %s", fault)
+
+    def _round_alone(self) -> None:
+        """A round, unless another worker makes one."""
+        fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.round()
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
 
     def round(self) -> int:
         """Walk every home once; returns how many differed. Raises LedgerFault."""
         differed = 0
-        for home in self._ledger.homes():
+        ledger = self._ledger()
+        for home in ledger.homes():
             if self._stopped.is_set():
                 break
-            tally = self._ledger.open(home, Limits())
+            tally = ledger.open(home, Limits())
             try:
                 differed += self._reconcile(home, tally)
             except OSError as error:

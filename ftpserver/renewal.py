@@ -49,7 +49,7 @@ class Renewal:
 
     def start(self) -> None:
         """Look again in a while; the more are logged in, the later."""
-        seconds = max(_SECONDS, len(self._desk.users) / _NAMES_A_SECOND)
+        seconds = max(_SECONDS, len(self._desk.users.here) / _NAMES_A_SECOND)
         self._timer = self._loop.call_later(seconds, self._begin)
 
     def stop(self) -> None:
@@ -58,7 +58,7 @@ class Renewal:
             self._timer.cancel()
 
     def _begin(self) -> None:
-        names = list(self._desk.users)
+        names = list(self._desk.users.here)
         if not names:
             self.start()
             return

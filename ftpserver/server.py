@@ -1,42 +1,50 @@
-"""The service: who may come, the parts that serve them, a clean start and a clean end.
+"""One process of the service: who may come, the parts that serve them, a clean start and a clean end.
 
-One process runs one loop. `serve` is its whole life: bind, say "listening on", work until SIGTERM or SIGINT, say
-goodbye to everybody and leave the ledger clean.
+It runs one loop. `run` is its whole life: work on the sockets that workers.py has bound until SIGTERM or SIGINT, say
+goodbye to everybody and leave the ledger clean. Other processes may do the same beside it: its seat at the board says
+which it is, and what it may do is counted with theirs.
 """
 
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
-import sys
-from collections import Counter
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from types import FrameType
 
 import uvloop
 
 from ftpserver.accounts.store import AccountStore
+from ftpserver.admin import AdminSocket
 from ftpserver.auth.authenticator import Authenticator
+from ftpserver.auth.bans import SharedMemory
 from ftpserver.auth.password import PasswordChecker
 from ftpserver.auth.throttle import Throttle
+from ftpserver.board import Seat
 from ftpserver.config.fault import Faulty
 from ftpserver.config.settings import Settings, load_settings
 from ftpserver.control import Control, Facilities
 from ftpserver.data.announce import Announcer
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
-from ftpserver.listener import ControlListener, bind, shown
+from ftpserver.listener import ControlListener
 from ftpserver.log import event, start_logging
-from ftpserver.login import Desk, staging_of
+from ftpserver.login import Desk
+from ftpserver.presence import Crowd, Presence
 from ftpserver.quota.base import LedgerFault
 from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.sqlite import SqliteLedger
+from ftpserver.quota.unavailable import UnavailableLedger
 from ftpserver.reconcile import Reconciler
 from ftpserver.renewal import Renewal
-from ftpserver.session import Address, Link
-from ftpserver.storage.hidden import sweep_staging
+from ftpserver.session import Address, Link, Session
 from ftpserver.tls import TlsFault, TlsService
 from ftpwire.reply import Reply
 
@@ -45,6 +53,7 @@ logger = logging.getLogger(__name__)
 GREETING = Reply(220, ("FTP server ready.",))
 _DISK_THREADS = 8
 _HOUSEKEEPING = 5.0
+_DESCRIPTORS_A_SESSION = 3
 # A control connection is silent while data flows or a hash is computed: probes keep it alive in a NAT's table.
 _KEEPALIVE = (
     ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
@@ -54,24 +63,41 @@ _KEEPALIVE = (
 )
 _LOOKUP_EVERY = 12  # housekeepings
 
+Sockets = list[tuple[socket.socket, bool]]
+"""Listening sockets, and whether TLS begins with the first byte on them."""
+
+
+AnyLedger = SqliteLedger | UnavailableLedger
+
+
+def open_ledger(state: Path) -> AnyLedger:
+    """The ledger, or one that refuses every change while there is none to be had."""
+    try:
+        return SqliteLedger(state)
+    except LedgerFault as fault:
+        logger.error("the quota ledger cannot be used, changes are refused: %s", fault)
+        return UnavailableLedger(str(fault))
+
 
 class Service:
     """One process of the service."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, settings: Settings) -> None:
-        """Open the ledger and bring the parts together. Raises LedgerFault."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: Settings, seat: Seat) -> None:
+        """Bring the parts together. Raises TlsFault."""
         self._loop = loop
         self._settings = settings
+        self._seat = seat
         self._pool = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
-        self._ledger = SqliteLedger(settings.state)
+        self._ledger = open_ledger(settings.state)
         self._checker = PasswordChecker()
         self._checker.prepare()
-        login = settings.login
-        throttle = Throttle(loop.time, login.failures, login.within_seconds, login.ban_seconds)
+        self._presence = Presence(settings.state)
+        login, memory = settings.login, SharedMemory(self._presence)
+        self._throttle = Throttle(time.time, login.failures, login.within_seconds, login.ban_seconds, memory)
         accounts = AccountStore(settings.accounts)
-        authenticator = Authenticator(accounts, self._checker, throttle, loop.time)
+        authenticator = Authenticator(accounts, self._checker, self._throttle, loop.time)
         self._trusted = Trusted(settings.trusted_proxies)
-        self._passive = PassivePorts(loop, settings.passive.ports, self._trusted)
+        self._passive = PassivePorts(loop, seat.share(settings.passive.ports), self._trusted)
         self._announcer = Announcer(settings.passive)
         self._desk = Desk(
             loop,
@@ -82,30 +108,38 @@ class Service:
             self._passive,
             self._announcer.address,
             RefusalMemory(loop.time),
+            Crowd("user", self._counted_together()),
         )
         self._tls = TlsService(settings.tls)
         self._facilities = Facilities(loop, self._desk, self._pool, self._tls, settings.limits)
         self._controls: set[Control] = set()
         self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
         self._reconciler = Reconciler(
-            self._ledger, settings.homes, settings.state, settings.reconcile_seconds
+            lambda: self._ledger, settings.homes, settings.state, settings.reconcile_seconds
         )
-        self._addresses: Counter[str] = Counter()
+        self._addresses = Crowd("address", self._counted_together())
+        self._admin = AdminSocket(loop, settings.state, seat.number, lambda: self._controls)
         self._listeners: list[ControlListener] = []
-        self._numbers = 0
         self._rounds = 0
         self._housekeeper: asyncio.TimerHandle | None = None
 
-    def listen(self, sockets: list[tuple[socket.socket, bool]]) -> list[Address]:
-        """Accept on these sockets, with TLS from the first byte on those marked; returns their addresses."""
+    def _counted_together(self) -> Presence | None:
+        """Where sessions are counted: one process alone needs no file to count its own."""
+        return self._presence if self._seat.of > 1 else None
+
+    async def listen(self, sockets: Sockets) -> None:
+        """Accept on these sockets."""
+        await self._admin.open()
+        self._seat.open()
+        busier = self._seat.busier if self._seat.of > 1 else None
         self._listeners = [
-            ControlListener(self._loop, listening, partial(self._accept, implicit_tls))
+            ControlListener(self._loop, listening, partial(self._accept, implicit_tls), busier)
             for listening, implicit_tls in sockets
         ]
         self._keep_house()
         self._renewal.start()
-        self._reconciler.start()
-        return [listener.address for listener in self._listeners]
+        if self._seat.index == 0:  # one does it for all
+            self._reconciler.start()
 
     def _accept(self, implicit_tls: bool, connection: socket.socket, peer: Address, local: Address) -> None:
         """A connection has come; a balancer's says first whose it is."""
@@ -130,26 +164,19 @@ class Service:
         announced: str | None,
     ) -> None:
         """A client has come: greet it, or tell it why not. `announced` is the address that it knows us by."""
-        limits = self._settings.limits
-        refusal = ""
-        if limits.sessions and len(self._controls) >= limits.sessions:
-            refusal = "The server has as many sessions as it may, try again later."
-        elif limits.sessions_per_address and self._addresses[peer[0]] >= limits.sessions_per_address:
-            refusal = "Your address has as many sessions as it may."
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        for option, value in _KEEPALIVE:
+            connection.setsockopt(*option, value)
+        refusal = self._refusal(peer[0])
         if refusal:
             event(logger, logging.WARNING, "connection refused", address=peer[0], reason=refusal)
             with contextlib.suppress(OSError):
                 connection.send(Reply(421, (refusal,)).encode())
             connection.close()
             return
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        for option, value in _KEEPALIVE:
-            connection.setsockopt(*option, value)
-        self._numbers += 1
-        self._addresses[peer[0]] += 1
         link = Link(
-            self._numbers,
+            self._seat.next_number(),
             peer,
             local,
             deflate=self._settings.deflate,
@@ -161,12 +188,20 @@ class Service:
         self._controls.add(control)
         control.start(GREETING, implicit_tls)
 
+    def _refusal(self, address: str) -> str:
+        """Count one more session from this address, "", or tell why there may not be one."""
+        limits = self._settings.limits
+        if not self._seat.enter(limits.sessions):
+            return "The server has as many sessions as it may, try again later."
+        if self._addresses.enter(address, limits.sessions_per_address) is not None:
+            self._seat.leave()
+            return "Your address has as many sessions as it may."
+        return ""
+
     def _closed(self, control: Control) -> None:
         self._controls.discard(control)
-        address = control.link.peer[0]
-        self._addresses[address] -= 1
-        if self._addresses[address] <= 0:
-            del self._addresses[address]
+        self._addresses.leave(control.link.peer[0])
+        self._seat.leave()
 
     def _keep_house(self) -> None:
         """From time to time, on a thread: look for dead processes, write the ledger's log, look up host names."""
@@ -174,18 +209,45 @@ class Service:
         future = self._loop.run_in_executor(self._pool, self._housework, self._rounds % _LOOKUP_EVERY == 1)
         future.add_done_callback(self._house_kept)
 
-    def _housework(self, look_up: bool) -> None:
+    def _housework(self, look_up: bool) -> AnyLedger | None:
+        """What may block; returns another ledger when the one there was cannot be used any more."""
+        replacement = None
+        if not self._ledger.sound:
+            self._ledger.close()
+            replacement = open_ledger(self._settings.state)
+        ledger = replacement or self._ledger
         with contextlib.suppress(LedgerFault):
-            self._ledger.void_the_dead()
-        self._ledger.checkpoint()
+            ledger.void_the_dead()
+        ledger.checkpoint()
+        self._presence.mend()
+        self._presence.void_the_dead()
+        self._throttle.tidy()
+        self._presence.checkpoint()
         self._tls.reload()
         if look_up:
             self._announcer.refresh()
+        return replacement
 
-    def _house_kept(self, future: "asyncio.Future[None]") -> None:
-        if not future.cancelled() and future.exception() is not None:
+    def _house_kept(self, future: "asyncio.Future[AnyLedger | None]") -> None:
+        if future.cancelled():
+            return
+        if future.exception() is not None:
             logger.error("housekeeping failed: %s", future.exception())
+        else:
+            replacement = future.result()
+            if replacement is not None:
+                self._change_ledger(replacement)
         self._housekeeper = self._loop.call_later(_HOUSEKEEPING, self._keep_house)
+
+    def _change_ledger(self, ledger: AnyLedger) -> None:
+        """Use this ledger from now on; changes under way were granted by the old one and end with it."""
+        if ledger.sound:
+            logger.warning("the quota ledger can be used again; homes are counted before their next change")
+        self._ledger = ledger
+        self._desk.ledger, self._desk.traffic = ledger, ledger.traffic
+        for control in self._controls:
+            if isinstance(control.peer, Session):
+                self._desk.reopen_books(control.peer)
 
     def reload(self) -> None:
         """Read the settings and the certificate anew (SIGHUP); those connected keep what they have.
@@ -193,7 +255,7 @@ class Service:
         Addresses, directories and the number of workers stay: they need a restart.
         """
         try:
-            settings = load_settings(self._settings.path)
+            settings = renewed(self._settings)
         except Faulty as faulty:
             for fault in faulty.faults:
                 logger.error("the settings stay as they were: %s", fault)
@@ -203,6 +265,8 @@ class Service:
         self._announcer = Announcer(settings.passive)
         self._desk.announce = self._announcer.address
         self._facilities = replace(self._facilities, limits=settings.limits)
+        login = settings.login
+        self._throttle.set(login.failures, login.within_seconds, login.ban_seconds)
         self._loop.run_in_executor(self._pool, self._housework, True)
         logger.info("the settings were read anew")
 
@@ -211,6 +275,7 @@ class Service:
         if self._housekeeper is not None:
             self._housekeeper.cancel()
         self._renewal.stop()
+        self._admin.close()
         for listener in self._listeners:
             listener.close()
         for control in list(self._controls):
@@ -219,42 +284,76 @@ class Service:
         self._checker.close()
         self._reconciler.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._presence.close()
         self._ledger.close()
 
 
-async def _work(settings: Settings, sockets: list[tuple[socket.socket, bool]]) -> None:
+def _heed_signals(
+    loop: asyncio.AbstractEventLoop, stop: Callable[[], None], reload: Callable[[], None]
+) -> None:
+    """Let SIGTERM and SIGINT stop, SIGHUP reload.
+
+    The handlers are not the loop's, as those end with it: a signal that comes twice, from a terminal or systemd and
+    from the parent, must not kill a process that is about to end well. A worker is forked with its signals held back.
+    """
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(reload if number == signal.SIGHUP else stop)
+
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for number in numbers:
+        signal.signal(number, heed)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+
+def renewed(settings: Settings) -> Settings:
+    """The settings as their file says now, but for what needs a restart. Raises Faulty."""
+    fresh = load_settings(settings.path)
+    kept = {name: getattr(settings, name) for name in ("listen", "accounts", "homes", "state", "workers")}
+    kept["passive"] = fresh.passive.model_copy(update={"ports": settings.passive.ports})
+    kept["tls"] = fresh.tls.model_copy(update={"mode": settings.tls.mode})
+    return fresh.model_copy(update=kept)
+
+
+async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    service = Service(loop, settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    loop.add_signal_handler(signal.SIGHUP, service.reload)
+    service = Service(loop, settings, seat)
+    _heed_signals(loop, stopped.set, service.reload)
     try:
-        for address in service.listen(sockets):
-            print(f"listening on {shown(address)}", file=sys.stderr, flush=True)
+        await service.listen(sockets)
+        ready()
         await stopped.wait()
     finally:
         service.close()
         await asyncio.sleep(0)  # let what was called back by the end be carried out
 
 
-def serve(settings: Settings) -> int:
-    """Run the service until it is told to stop; returns the exit code. Raises OSError when it cannot listen."""
-    with contextlib.ExitStack() as bound:
-        sockets = []
-        for entry in settings.listen:
-            for listening in bind(entry.host, entry.port):
-                bound.callback(listening.close)
-                sockets.append((listening, entry.tls == "implicit"))
-        staging = staging_of(settings)
-        staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sweep_staging(staging)
-        output = start_logging(settings.log.level, settings.log.format)
-        try:
-            uvloop.run(_work(settings, sockets))
-        except (LedgerFault, TlsFault) as fault:
-            logger.error("the service cannot start: %s", fault)
-            return 1
-        finally:
-            output.stop()
+def _raise_descriptor_limit(sessions: int) -> None:
+    """A session has two descriptors when idle and a few more in a transfer; the usual soft limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < sessions * _DESCRIPTORS_A_SESSION:
+        logger.warning(
+            "%d descriptors may be too few for %d sessions: raise LimitNOFILE or lower limits.sessions",
+            hard,
+            sessions,
+        )
+
+
+def run(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> int:
+    """Serve until told to stop, calling `ready` once clients are served; returns the exit code of the process."""
+    number = seat.number if seat.of > 1 else None
+    output = start_logging(settings.log.level, settings.log.format, worker=number)
+    _raise_descriptor_limit(settings.limits.sessions)
+    try:
+        uvloop.run(_work(settings, sockets, seat, ready))
+    except (LedgerFault, TlsFault) as fault:
+        logger.error("the service cannot start: %s", fault)
+        return 1
+    finally:
+        output.stop()
     return 0

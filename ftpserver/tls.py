@@ -41,6 +41,12 @@ class _Files:
     client_ca: str | None
 
 
+class _Context(ssl.SSLContext):
+    """A context that knows what it was made of."""
+
+    files: _Files
+
+
 @contextlib.contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
     """A name under which OpenSSL, which takes a certificate and a key from files only, finds these bytes."""
@@ -65,7 +71,7 @@ class TlsService:
         self._settings = settings
         self._stamps = self._read_stamps()
         self._files = _Files(b"", b"", None)
-        self._shared: ssl.SSLContext | None = None
+        self._shared: _Context | None = None
         if settings.mode == "off":
             return
         try:
@@ -98,6 +104,9 @@ class TlsService:
 
     def wrap_data(self, connection: socket.socket, control: ssl.SSLContext, upload: bool) -> ssl.SSLSocket:
         """The TLS side of a data connection, in the context of its control connection. Raises OSError."""
+        if self._settings.data_session_reuse == "off" and isinstance(control, _Context):
+            # A context of its own, but of the same certificate: OpenSSL remembers TLS 1.2 sessions in the context.
+            control = self._make_context(control.files)
         return self._wrap(control, connection, 0 if upload else _DATA_TICKETS, ragged=False)
 
     def _wrap(
@@ -143,9 +152,10 @@ class TlsService:
             raise TlsFault(f"{settings.certificate}, {settings.private_key}: {_reason(error)}") from error
         self._files = files
 
-    def _make_context(self, files: "_Files") -> ssl.SSLContext:
+    def _make_context(self, files: _Files) -> _Context:
         """Raises OSError, ValueError."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = _Context(ssl.PROTOCOL_TLS_SERVER)
+        context.files = files
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(_CIPHERS)
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE

@@ -295,6 +295,7 @@ class Transfer:
             error = error or failure
         self._log(error, fate)
         if error is None:
+            self._session.home.stored(job.path)
             name = f" Unique file name: {job.name}" if job.name else ""
             self._finish(Reply(226, (f"Transfer complete.{name}{notice(self._session)}",)))
             return

@@ -55,6 +55,7 @@ class Upload:
 
     __slots__ = (
         "_before",
+        "_check_place",
         "_grant",
         "_in_place",
         "_policy",
@@ -76,8 +77,10 @@ class Upload:
         replace: bool,
         expected: int,
         recount: Callable[[tuple[str, ...]], None] = lambda others: None,
+        check_place: Callable[[], None] = lambda: None,
     ) -> None:
         self._recount = recount
+        self._check_place = check_place
         self._sink = sink
         self._grant = grant
         self._tally = tally
@@ -94,8 +97,8 @@ class Upload:
     def cover(self, end: int) -> None:
         """Make sure that the file may reach to byte `end`.
 
-        Raises QuotaExceeded, LedgerFault, OSError beyond what books can be kept of, and Obstacle while the home has to be
-        counted.
+        Raises QuotaExceeded, LedgerFault, OSError beyond what books can be kept of, and Obstacle while the
+        home has to be counted.
         """
         if end > _LARGEST:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
@@ -124,6 +127,7 @@ class Upload:
             return Fate.DROPPED
         with self._tally.act(wait):
             try:
+                self._check_place()
                 return self._finish_locked(complete)
             except (FileExistsError, StorageBusy, QuotaExceeded):  # nothing has changed
                 self.abandon()

@@ -1,24 +1,18 @@
 """Names in an encoding from before UTF-8 (RFC 2640 asks for UTF-8; old clients know nothing of it).
 
 What a client sends is UTF-8 when it is valid UTF-8, as text in another encoding hardly ever is by accident;
-else it is read in the fallback. What it is sent is in the fallback. A character that the fallback lacks goes
-out as its UTF-8 bytes, which come back as valid UTF-8: so every name that can be listed can be asked for.
-Bytes that are neither survive as they are.
+else it is read in the fallback. What it is sent is in the fallback, line by line; but a line goes out as UTF-8, which
+comes back as that, when the fallback lacks one of its characters, or has it look like UTF-8. A byte of a name that is
+no UTF-8 on the disk goes out so too, as a character that nobody uses (U+10F700 and the byte), since in the fallback it
+would come back as a letter. So every name that can be listed can be asked for.
 """
 
 import codecs
 
-_ERRORS = "ftpwire-utf8-bytes"
-
-
-def _as_utf8(error: UnicodeError) -> tuple[bytes, int]:
-    """Encode what the encoding lacks as UTF-8, raw bytes as themselves."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return error.object[error.start : error.end].encode("utf-8", "surrogateescape"), error.end
-
-
-codecs.register_error(_ERRORS, _as_utf8)
+_UNUSED = 0x10F700
+_SURROGATES = 0xDC00  # what surrogateescape makes of a byte
+_SHOWN = {_SURROGATES + byte: _UNUSED + byte for byte in range(0x80, 0x100)}
+_MEANT = {shown: surrogate for surrogate, shown in _SHOWN.items()}
 
 
 def known(encoding: str) -> bool:
@@ -43,13 +37,31 @@ class Charset:
         if line.isascii():
             return line
         try:
-            line.decode("utf-8")
+            text = line.decode("utf-8").translate(_MEANT)
         except UnicodeDecodeError:
-            return line.decode(self.encoding, "surrogateescape").encode("utf-8", "surrogateescape")
-        return line
+            text = line.decode(self.encoding, "surrogateescape")
+        return text.encode("utf-8", "surrogateescape")
 
     def outbound(self, text: bytes) -> bytes:
-        """What to send a client for this UTF-8."""
+        """What to send a client for this UTF-8, which may be many lines."""
         if text.isascii():
             return text
-        return text.decode("utf-8", "surrogateescape").encode(self.encoding, _ERRORS)
+        return b"\n".join(self._line(line) for line in text.split(b"\n"))
+
+    def _line(self, line: bytes) -> bytes:
+        if line.isascii():
+            return line
+        text = line.decode("utf-8", "surrogateescape")
+        try:
+            encoded = text.encode(self.encoding)
+        except UnicodeEncodeError:
+            return text.translate(_SHOWN).encode("utf-8")
+        return text.encode("utf-8") if _is_utf8(encoded) else encoded
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -46,7 +46,7 @@ class Authenticator:
         """The account, when the answer needs no bcrypt; None when `check` must be asked. Raises Refused."""
         wait = self._throttle.banned_for(name, address)
         if wait:
-            raise Refused("shut out after too many failures", wait)
+            raise Refused("shut out", wait)
         account = self._account(name)
         if (
             account is None
@@ -64,7 +64,7 @@ class Authenticator:
         right = await self._checker.matches(password, hashed)
         wait = self._throttle.banned_for(name, address)
         if wait:  # one of many guesses at once: those before it were too many
-            raise Refused("shut out after too many failures", wait)
+            raise Refused("shut out", wait)
         now = self._account(name)  # as it is after the check: it may have been changed or removed meanwhile
         if not right or now is None or account is None or now.password != account.password:
             self._throttle.failed(name, address)

@@ -19,6 +19,9 @@ COMMANDS: dict[str, str] = {
     "check": "ftpserver.cli.check:check",
     "user": "ftpserver.cli.user:user",
     "quota": "ftpserver.cli.quota:quota",
+    "who": "ftpserver.cli.live:who",
+    "kick": "ftpserver.cli.live:kick",
+    "ban": "ftpserver.cli.live:ban",
 }
 """Name -> "module:attribute" of every command, in the order of the help."""
 

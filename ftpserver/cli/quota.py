@@ -1,7 +1,6 @@
 """`ftpserver quota ...`: what the ledger says, whether the disk agrees, counting anew; all beside a running service."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import click
 from ftpserver.accounts.account import Account
 from ftpserver.accounts.store import AccountStore
 from ftpserver.cli import Trouble
-from ftpserver.cli.context import settings_of
+from ftpserver.cli.context import as_owner, print_table, settings_of
 from ftpserver.config.fault import Faulty
 from ftpserver.config.settings import Settings
 from ftpserver.config.sizes import format_size
@@ -48,7 +47,7 @@ def _books(ctx: click.Context, names: tuple[str, ...]) -> Iterator[list[_Books]]
     settings = settings_of(ctx)
     accounts = list(_accounts(settings, names))
     try:
-        with _as_owner(settings):
+        with as_owner(settings):
             ledger = SqliteLedger(settings.state)
             try:
                 yield [_open(ledger, account, settings) for account in accounts]
@@ -78,26 +77,6 @@ def _accounts(settings: Settings, names: tuple[str, ...]) -> Iterator[Account]:
         yield account
 
 
-@contextmanager
-def _as_owner(settings: Settings) -> Iterator[None]:
-    """As root, act as the owner of the state directory: files made by root would shut the service out of it."""
-    try:
-        owner = os.stat(settings.state)
-    except FileNotFoundError:
-        yield
-        return
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        yield
-        return
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 @quota.command()
 @_names
 @_as_json
@@ -110,7 +89,7 @@ def show(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps([_shown(account, usage) for account, usage in rows], indent=2))
     else:
         head = ("NAME", "BYTES", "OF", "ENTRIES", "OF", "PROMISED")
-        _print_table(head, [_shown_row(account, usage) for account, usage in rows])
+        print_table(head, [_shown_row(account, usage) for account, usage in rows])
 
 
 def _usage(tally: Tally) -> Usage | None:
@@ -153,7 +132,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_finding(name, finding) for name, finding in findings], indent=2))
     else:
-        _print_table(
+        print_table(
             ("NAME", "BOOKS", "DISK", "DRIFT", "ENTRIES", "DISK", "DRIFT", ""),
             [_finding_row(name, finding) for name, finding in findings],
         )
@@ -231,10 +210,3 @@ def repair(ctx: click.Context, names: tuple[str, ...]) -> None:
 
 def _size(value: object) -> str:
     return format_size(value) if isinstance(value, int) else "no limit"
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
-    cells = [head, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -16,7 +16,7 @@ from ftpwire.reply import Reply
 
 table = Table()
 
-_HOST = re.compile(r"[A-Z0-9._-]{1,253}|\[[0-9A-F:.]{2,45}\]")
+_HOST = re.compile(r"[A-Z0-9._-]{1,253}|\[[0-9A-F:.]{2,45}\]|[0-9A-F:.]{2,45}")  # lftp omits the brackets
 
 
 @table.anyone("NOOP", text, "NOOP")
@@ -123,10 +123,10 @@ def csid(peer: Peer, facts: str) -> Outcome:
     return Reply(200, (f"Name=ftpserver; Version={__version__}; OS=Unix; CaseSensitive=1; DirSep=/;",))
 
 
-@table.anyone("LANG", word, "LANG EN", features=("LANG EN*",))
+@table.anyone("LANG", text, "LANG [EN]", features=("LANG EN*",))
 def lang(peer: Peer, language: str) -> Outcome:
-    """Replies are in English (RFC 2640 section 4)."""
-    if language.partition("-")[0] != "EN":
+    """Replies are in English, which is the default that nothing means (RFC 2640 section 4.1)."""
+    if language.strip(" ").upper().partition("-")[0] not in ("", "EN"):
         raise refuse(504, "Replies are in English only: LANG EN.")
     return Reply(200, ("Replies are in English.",))
 

@@ -9,6 +9,7 @@ reply instead of a reset (threats.md: "a reset instead of a reply").
 """
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -98,7 +99,8 @@ class FileReceiver(Mover):
                 return
             try:
                 count = self.connection.recv_into(_BUFFER, allowed)
-            except ssl.SSLEOFError:  # an end without close_notify: whether it counts is the owner's affair
+            except ssl.SSLEOFError as end:  # without close_notify: whether it counts is the owner's affair
+                self._refuse_reset(end)
                 self._finish_conversion()
                 raise
             if not count:
@@ -115,6 +117,19 @@ class FileReceiver(Mover):
         self._await_readable()
         if self._more_is_buffered():
             self._again()
+
+    def _refuse_reset(self, end: ssl.SSLEOFError) -> None:
+        """Raise what it was: before 3.12.3 Python's ssl tells a reset as an end.
+
+        OpenSSL 3 names an end as its reason (and then sends an alert, which may be answered by a reset); OpenSSL 1.1
+        names none, but after an end there still is a peer.
+        """
+        if end.reason:
+            return
+        try:
+            self.connection.getpeername()
+        except OSError:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
 
     def _finish_conversion(self) -> None:
         if self._convert is not None:

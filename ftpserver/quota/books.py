@@ -100,8 +100,14 @@ class Books:
     def home(self) -> int:
         """The home's row; the first use marks the home as touched by this process. Raises LedgerFault."""
         if self._home is None:
-            self._home = self._touch()
+            self.touch()
+            assert self._home is not None
         return self._home
+
+    def touch(self) -> None:
+        """Mark the home as touched by this process; a transaction of its own. Raises LedgerFault."""
+        if self._home is None:
+            self._home = self._touch()
 
     def _touch(self) -> int:
         execute = self.database.execute
@@ -124,7 +130,7 @@ class Books:
             try:
                 return self.database.execute(statement, values).rowcount == 1
             except sqlite3.Error as error:
-                raise LedgerFault(str(error)) from error
+                raise self.database.faulty(error) from error
 
     def reserve_with_effort(self, bytes: int, files: int, limits: Limits) -> Against | None:
         """Nobody is refused for room that is held by the dead or beyond the need of the living.
@@ -166,7 +172,7 @@ class Books:
         try:
             return self._pool_totals(self._pool)
         except sqlite3.Error as error:
-            raise LedgerFault(str(error)) from error
+            raise self.database.faulty(error) from error
 
     def _values(self, bytes: int, files: int, limits: Limits, margin: int) -> dict[str, int | str | None]:
         return {
@@ -194,7 +200,7 @@ class Books:
         try:
             row = self.database.execute(_TOTALS, (self.path,)).fetchone()
         except sqlite3.Error as error:
-            raise LedgerFault(str(error)) from error
+            raise self.database.faulty(error) from error
         if row is None or not row[2]:
             raise Uncounted(self.path)
         return Usage(row[0], row[1], row[3], row[4])
@@ -213,7 +219,7 @@ class Books:
         try:
             row: tuple[int, ...] | None = self.database.execute(query, (self.home,)).fetchone()
         except sqlite3.Error as error:
-            raise LedgerFault(str(error)) from error
+            raise self.database.faulty(error) from error
         if row is None:
             raise LedgerFault(f"{self.path}: the ledger lost this home")
         return row

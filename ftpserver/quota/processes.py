@@ -76,6 +76,12 @@ class ProcessRegister:
 
     def leave(self) -> None:
         """A clean end: the row goes, and with the last one the ledger is marked clean on the disk."""
+        try:
+            self._write_off()
+        finally:
+            self._lifeline.close()
+
+    def _write_off(self) -> None:
         execute = self._database.execute
         execute("PRAGMA synchronous=FULL")
         with self._database.writing:
@@ -84,7 +90,6 @@ class ProcessRegister:
                 execute("DELETE FROM process WHERE id = ?", (self.id,))
             if not execute("SELECT count(*) FROM process").fetchone()[0]:
                 execute("UPDATE meta SET value = 'yes' WHERE key = 'clean'")
-        self._lifeline.close()
 
 
 def _boot_id() -> str:

@@ -44,6 +44,11 @@ class SqliteLedger:
             raise
 
     @property
+    def sound(self) -> bool:
+        """Whether the ledger's file is there and not broken; if not, another ledger has to be opened."""
+        return self._database.sound
+
+    @property
     def traffic(self) -> TrafficBooks:
         """The books of what was moved."""
         return self._traffic
@@ -65,7 +70,7 @@ class SqliteLedger:
                 row[0] for row in self._database.execute("SELECT path FROM usage ORDER BY home").fetchall()
             ]
         except sqlite3.Error as error:
-            raise LedgerFault(str(error)) from error
+            raise self._database.faulty(error) from error
 
     def stay(self, books: Books) -> None:
         """What is done with these books may outlive the session, on a thread; `leave` ends it.
@@ -220,6 +225,7 @@ class SqliteTally:
 
     def distrust(self) -> None:
         """See quota.base.Tally."""
+        self._books.touch()
         with self._books.database.writing:
             self._books.distrust()
 

@@ -9,8 +9,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
-from ftpserver.quota.base import LedgerFault, TrafficExceeded
+from ftpserver.quota.base import TrafficExceeded
 from ftpserver.quota.database import Database
 
 _STEP = 8 * 1024 * 1024
@@ -74,7 +75,7 @@ class TrafficBooks:
                 ).fetchall()
             )
         except sqlite3.Error as error:
-            raise LedgerFault(str(error)) from error
+            raise self._database.faulty(error) from error
         return found.get(f"{today:%Y-%m-%d}", 0), found.get(f"{today:%Y-%m}", 0)
 
     def _rows(self, allowances: Sequence[Allowance]) -> list[tuple[tuple[str, str], int]]:
@@ -94,12 +95,22 @@ class TrafficBooks:
         )
 
 
+class Traffic(Protocol):
+    """What a meter takes its bytes from."""
+
+    def take(self, allowances: Sequence[Allowance], wanted: int) -> tuple[int, list[tuple[str, str]]]:
+        """See TrafficBooks."""
+
+    def give_back(self, rows: Sequence[tuple[str, str]], count: int) -> None:
+        """See TrafficBooks."""
+
+
 class Meter:
     """The traffic of one transfer. Ask `allowance` before moving, say `moved` after, `close` at the end."""
 
     __slots__ = ("_allowances", "_books", "_left", "_rows")
 
-    def __init__(self, books: TrafficBooks, allowances: Sequence[Allowance]) -> None:
+    def __init__(self, books: Traffic, allowances: Sequence[Allowance]) -> None:
         self._books = books
         self._allowances = allowances
         self._left = 0

@@ -1,7 +1,7 @@
 """The ledger when there is none to be had: it refuses every change and lets everything else go on.
 
-The service starts with it, or falls back on it, when the ledger's file cannot be used, and tries to get a real one again
-from time to time. Nothing is ever "unlimited" because the books are gone.
+The service starts with it, or falls back on it, when the ledger's file cannot be used, and tries to get a
+real one again from time to time. Nothing is ever "unlimited" because the books are gone.
 """
 
 from collections.abc import Callable, Iterator, Sequence

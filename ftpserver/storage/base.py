@@ -177,6 +177,10 @@ class Storage(Protocol):
         """Return how many bytes the file system has left for us."""
         ...
 
+    def stands_at(self, path: str) -> bool:
+        """Tell whether this is (still) the home that has this absolute path; nothing is raised."""
+        ...
+
     def count(self) -> Generator[tuple[int, int], None, None]:
         """Walk the whole home and yield (bytes, entries) increments; their sums are what the quota counts."""
         ...

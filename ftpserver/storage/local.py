@@ -112,6 +112,13 @@ class LocalStorage:
         facts = os.fstatvfs(self._jail.root)
         return facts.f_bavail * facts.f_frsize
 
+    def stands_at(self, path: str) -> bool:
+        """Tell whether the directory that was opened has this path, and not another one or none."""
+        try:
+            return identity_of(os.stat(path)) == self._identity
+        except OSError:
+            return False
+
     def count(self) -> Generator[tuple[int, int], None, None]:
         """Walk the whole home and yield (bytes, entries) increments."""
         return count(self._jail.root)

@@ -169,6 +169,20 @@ def test_alive_until_the_client_has_gone(end: End) -> None:
     assert not end.channel.alive()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_alive_in_private_until_the_client_has_gone(end: End, version: ssl.TLSVersion) -> None:
+    end.secured(version)
+    end.channel.pause()
+    end.client.sendall(b"NOOP\r\n")
+    assert end.channel.alive()
+    end.client.settimeout(0)
+    assert isinstance(end.client, ssl.SSLSocket)
+    with pytest.raises(ssl.SSLWantReadError):
+        end.client.unwrap()  # its farewell can be read, and is no sign of life
+    end.client.close()
+    end.until(lambda: not end.channel.alive())
+
+
 def test_end_reads_nothing_more_and_the_last_reply_arrives(end: End) -> None:
     end.channel.resume()
     end.channel.end()

@@ -291,8 +291,11 @@ def test_an_abor_in_the_same_breath_as_its_transfer(wire: Wire) -> None:
     assert [wire.hear().code for _ in range(3)] == [425, 226, 200]
     with wire.extended():
         wire.tell("STOR never", "NOOP", "ABOR")
-        codes = [wire.hear().code for _ in range(4)]
-    assert codes == [150, 426, 200, 226]
+        codes = [wire.hear().code]
+        while codes[-1] != 226:
+            codes.append(wire.hear().code)
+    # The data connection may be accepted after the commands were read.
+    assert codes in ([150, 426, 200, 226], [425, 200, 226])
 
 
 def test_an_abor_after_the_end_aborts_nothing(wire: Wire) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import os
 import resource
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.listener import ControlListener, bind, plain, shown
+from ftpserver.listener import ControlListener, OnConnection, bind, plain, shown
 from tests.service import Service
 from tests.wire import Wire
 
@@ -133,6 +134,50 @@ def test_one_that_fails_to_be_welcomed_is_closed_and_the_next_is_not() -> None:
     asyncio.run(scene())
 
 
+def test_the_busier_of_two_lets_the_other_accept() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        (listening,) = bind("127.0.0.1", 0)
+        other = socket.socket(fileno=os.dup(listening.fileno()))
+        come: asyncio.Queue[str] = asyncio.Queue()
+
+        def into(name: str) -> OnConnection:
+            def welcome(connection: socket.socket, peer: object, local: object) -> None:
+                come.put_nowait(name)
+                connection.close()
+
+            return welcome
+
+        first = ControlListener(loop, listening, into("busier"), lambda: True)
+        second = ControlListener(loop, other, into("idler"), lambda: False)
+        for _ in range(5):
+            with socket.create_connection(first.address):
+                assert await come.get() == "idler"
+        second.close()
+        for _ in range(5):  # nobody else takes it
+            with socket.create_connection(first.address):
+                assert await come.get() == "busier"
+        first.close()
+
+    asyncio.run(scene())
+
+
+def test_one_that_is_closed_while_it_rests_accepts_nobody() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        (listening,) = bind("127.0.0.1", 0)
+        rests = asyncio.Event()
+        listener = ControlListener(loop, listening, pytest.fail, lambda: rests.set() or True)
+        with socket.create_connection(listener.address):
+            await rests.wait()
+            rested = asyncio.Event()
+            loop.call_later(0.01, rested.set)  # after the listener's own rest, whatever else is late
+            listener.close()
+            await rested.wait()
+
+    asyncio.run(scene())
+
+
 def test_without_descriptors_a_client_waits_and_is_served_when_there_are(tmp_path: Path) -> None:
     with Service(tmp_path / "service") as service:
         service.add_user("ada")
@@ -140,8 +185,9 @@ def test_without_descriptors_a_client_waits_and_is_served_when_there_are(tmp_pat
             assert service.process is not None
             pid = service.process.pid
             free = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            used = max(int(name) for name in os.listdir(f"/proc/{pid}/fd")) + 1
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, free[1]))
+            used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+            lowest = next(number for number in itertools.count() if number not in used)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, free[1]))
             with Wire(service.addresses[0]) as waiting:
                 service.wait_for_log("not accepted")
                 for _ in range(1000):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpserver import log
-from ftpserver.log import LogOutput, escape, event, start_logging
+from ftpserver.log import LogOutput, escape, event, log_directly, start_logging
 
 LOGGER = logging.getLogger("ftpserver.tests.log")
 
@@ -192,3 +192,20 @@ def test_starting_again_moves_the_log() -> None:
     second.stop()
     assert old.getvalue() == ""
     assert len(new.getvalue().splitlines()) == 1
+
+
+def test_a_process_that_forks_logs_without_a_thread() -> None:
+    before, stream = threading.active_count(), io.StringIO()
+    log_directly(stream=stream)
+    event(logging.getLogger("x"), logging.INFO, "worker died", worker=2)
+    assert threading.active_count() == before
+    assert stream.getvalue().endswith('level=info event="worker died" worker=2\n')
+    log_directly("error", "json", again := io.StringIO())
+    logging.getLogger("x").info("no error")
+    logging.getLogger("x").error("an error")
+    assert json.loads(again.getvalue())["event"] == "an error"
+    output, third = lines(worker=None)  # and the child does not write twice
+    logging.getLogger("x").info("once")
+    output.stop()
+    assert "once" not in again.getvalue()
+    assert third.getvalue().endswith("level=info event=once\n")

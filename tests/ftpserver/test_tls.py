@@ -16,8 +16,8 @@ from ftpserver.config.settings import Tls
 from ftpserver.tls import TlsFault, TlsService
 from tests.certificates import Pair, make_pair
 from tests.certificates import pair as shared_pair
-from tests.ftpserver.data.conftest import pair  # noqa: F401 - a fixture
 from tests.ftpserver.data.conftest import Pair as Sockets
+from tests.ftpserver.data.conftest import pair  # noqa: F401 - a fixture
 from tests.wire import reset
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

@@ -1,17 +1,34 @@
 """Failed logins: who is shut out, for how long, and who is not."""
 
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-import ftpserver.auth.throttle as throttle_module
-from ftpserver.auth.throttle import Throttle, subscriber
+from ftpserver.auth.bans import FOREVER, Ban, SharedMemory, add
+from ftpserver.auth.memory import Memory, OwnMemory
+from ftpserver.auth.throttle import ANYWHERE, Throttle, subscriber
+from ftpserver.presence import Presence, open_presence
 from tests.ftpserver.auth.conftest import Clock
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
+@pytest.fixture(params=["own", "shared"])
+def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
+    """The rules are the same whoever remembers."""
+    if request.param == "own":
+        yield OwnMemory()
+        return
+    presence = Presence(tmp_path / "state")
+    yield SharedMemory(presence)
+    presence.close()
+
+
 @pytest.fixture
-def throttle(clock: Clock) -> Throttle:
-    return Throttle(clock, failures=3, within=60, ban=900)
+def throttle(clock: Clock, memory: Memory) -> Throttle:
+    return Throttle(clock, failures=3, within=60, ban=900, memory=memory)
 
 
 def _fail(throttle: Throttle, times: int, name: str = "ada", address: str = HERE) -> None:
@@ -99,10 +116,37 @@ def test_zero_switches_it_off(clock: Clock) -> None:
     assert off.banned_for("ada", HERE) == 0
 
 
-def test_its_memory_is_bounded(throttle: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle_module, "_CAPACITY", 10)
-    for i in range(200):
-        _fail(throttle, 3 if i % 2 else 1, f"user{i}", f"198.51.100.{i}")
-    assert len(throttle._attempts) <= 10
-    assert len(throttle._banned) <= 10
-    assert throttle.banned_for("user199", "198.51.100.199") == 900
+def test_the_rules_may_change_on_the_way(throttle: Throttle) -> None:
+    _fail(throttle, 2)
+    throttle.set(5, 60, 30)
+    _fail(throttle, 2)
+    assert throttle.banned_for("ada", HERE) == 0
+    _fail(throttle, 1)
+    assert throttle.banned_for("ada", HERE) == 30
+
+
+def test_a_ban_is_logged_once(throttle: Throttle, caplog: pytest.LogCaptureFixture) -> None:
+    _fail(throttle, 3)
+    assert [record.getMessage() for record in caplog.records] == ["banned"]
+
+
+def test_what_is_over_is_tidied_away(throttle: Throttle, clock: Clock) -> None:
+    _fail(throttle, 3)
+    clock.now += 901
+    throttle.tidy()
+    assert throttle.banned_for("ada", HERE) == 0
+
+
+def test_a_person_shuts_out_an_address_a_name_or_both(clock: Clock, tmp_path: Path) -> None:
+    presence, file = Presence(tmp_path / "state"), open_presence(tmp_path / "state")
+    throttle = Throttle(clock, 0, 60, 900, SharedMemory(presence))
+    add(file, Ban(HERE, None, clock.now + 5, "x"))
+    add(file, Ban(ANYWHERE, "mallory", FOREVER, "x"))
+    add(file, Ban("2001:db8:1:2::/64", "eve", clock.now + 7, "x"))
+    assert throttle.banned_for("ada", HERE) == 5
+    assert throttle.banned_for("ada", THERE) == 0
+    assert throttle.banned_for("mallory", THERE) == math.inf
+    assert throttle.banned_for("eve", THERE) == 0
+    assert throttle.banned_for("eve", "2001:db8:1:2::77") == 7
+    file.close()
+    presence.close()

@@ -1,12 +1,15 @@
 """Commands find the settings that the group's option names, however deep they stand."""
 
+import os
 from pathlib import Path
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from ftpserver.cli import ftpserver
-from ftpserver.cli.context import settings_of
+from ftpserver.cli.context import as_owner, print_table, settings_of
+from ftpserver.config.settings import load_settings
 
 
 def test_the_settings_of_the_root(tmp_path: Path) -> None:
@@ -27,3 +30,27 @@ def test_the_settings_of_the_root(tmp_path: Path) -> None:
     assert [settings.workers for settings in found] == [3]
     assert found[0].path == file
     assert CliRunner().invoke(ftpserver, ["-c", str(tmp_path / "none"), "check"]).exit_code == 1
+
+
+def test_root_acts_as_the_owner_of_the_state(tmp_path: Path) -> None:
+    settings = load_settings(_file(tmp_path))
+    with as_owner(settings):  # before there is a state
+        assert os.geteuid() == os.getuid()
+    settings.state.mkdir()
+    if os.getuid() == 0:
+        os.chown(settings.state, 12345, 12345)
+    owner = settings.state.stat()
+    with as_owner(settings):
+        assert (os.geteuid(), os.getegid()) == (owner.st_uid, owner.st_gid)
+    assert os.geteuid() == os.getuid()
+
+
+def _file(folder: Path) -> Path:
+    (folder / "conf").mkdir()
+    (folder / "conf" / "x.yaml").write_text("{}\n")
+    return folder / "conf" / "x.yaml"
+
+
+def test_a_table_is_as_wide_as_it_must_be(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("A", "LONG HEAD"), [("long cell", 1), ("x", "")])
+    assert capsys.readouterr().out == "A          LONG HEAD\nlong cell  1\nx\n"

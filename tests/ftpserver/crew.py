@@ -1,0 +1,55 @@
+"""The workers of a running service, and which of them the next connection goes to.
+
+All workers accept on one socket. `only` stops the others (SIGSTOP), so that one alone can.
+"""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.service import PATIENCE, Service
+
+_STARTED = re.compile(r'event="worker started" worker=(\d+) pid=(\d+)')
+
+
+def pids(service: Service) -> dict[int, int]:
+    """The process of each worker, by its number."""
+    return {int(number): int(pid) for number, pid in _STARTED.findall(service.log)}
+
+
+def state(pid: int) -> str:
+    """The kernel's letter for what a process does; "" when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def wait_until_gone(*gone: int) -> None:
+    """Wait for the end of processes that are not our children."""
+    deadline = time.monotonic() + PATIENCE
+    while any(state(pid) not in ("", "Z") for pid in gone):
+        assert time.monotonic() < deadline, f"{gone} live"
+        time.sleep(0.01)
+
+
+@contextmanager
+def only(service: Service, number: int) -> Iterator[None]:
+    """Connections that are made in here go to this worker."""
+    others = [pid for other, pid in pids(service).items() if other != number and state(pid)]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while any(state(pid) not in ("T", "") for pid in others):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        yield
+    finally:
+        for pid in others:
+            if state(pid):
+                os.kill(pid, signal.SIGCONT)
