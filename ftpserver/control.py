@@ -6,29 +6,22 @@ STAT, which is answered in between.
 
 Replies go out in one piece when a run of lines is worked off, but always before data moves (the 150) and before
 anything waits. A client that does not read its replies is not read either.
-
-Clocks cost nothing while a client is busy: one timer looks from time to time which deadline has passed
-(login, idle, data).
 """
 
 import asyncio
 import logging
 import socket
-import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 from ftpserver.channel import ControlChannel, Lines
 from ftpserver.commands import verbs
 from ftpserver.commands.table import Interrupt
-from ftpserver.config.settings import Limits
+from ftpserver.deadlines import Deadlines
 from ftpserver.dispatch import dispatch
+from ftpserver.facilities import Facilities
 from ftpserver.log import event
-from ftpserver.login import Desk
 from ftpserver.outcome import (
     Abort,
     Admit,
@@ -44,12 +37,12 @@ from ftpserver.outcome import (
     Tell,
     Unsecure,
 )
+from ftpserver.protection import Protection
 from ftpserver.quota.base import LedgerFault, TrafficExceeded
 from ftpserver.refusal import reply_to
+from ftpserver.replies import Replies
 from ftpserver.session import Link, Peer, Session, Visitor
-from ftpserver.tls import TlsService
 from ftpserver.transfer import Surroundings, Transfer, release
-from ftpwire.charset import Charset
 from ftpwire.command import Command
 from ftpwire.errors import RemoteError
 from ftpwire.reply import Reply
@@ -60,8 +53,6 @@ T = TypeVar("T")
 
 _MOST_WAITING = 1000  # lines; beyond that the client is not read
 _MOST_UNSENT = 256 * 1024
-_SLICE = 200
-_SHORTEST_TICK = 0.05
 _OVERLONG = Reply(500, ("The command line is too long.",))
 _GARBLED = Reply(500, ("That is no command.",))
 _FAILED = Reply(451, ("The server failed to do this; the administrator's log says why.",))
@@ -70,40 +61,27 @@ _FOREIGN = frozenset({"GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PATCH
 _TLS_HANDSHAKE = b"\x16\x03"
 
 
-@dataclass(frozen=True, slots=True)
-class Facilities:
-    """What every control connection uses of the service."""
-
-    loop: asyncio.AbstractEventLoop
-    desk: Desk
-    pool: Executor
-    tls: TlsService
-    limits: Limits
-
-
 class Control:
     """A control connection."""
 
     __slots__ = (
         "_began",
         "_channel",
-        "_clock",
         "_closing",
+        "_deadlines",
         "_facilities",
-        "_last_moved",
         "_lines",
         "_loop",
         "_on_close",
-        "_recital",
+        "_protection",
+        "_replies",
         "_task",
-        "_tls_context",
-        "_touched",
-        "_transfer",
         "_verb",
         "_working",
         "born",
         "link",
         "peer",
+        "transfer",
     )
 
     def __init__(
@@ -120,36 +98,33 @@ class Control:
         self._channel = ControlChannel(self._loop, connection, self._take_lines, self._ended, self._sent)
         self._on_close = on_close
         self._lines: deque[bytes | None] = deque()
-        self._transfer: Transfer | None = None
+        self.transfer: Transfer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._recital: Recite | None = None
-        self._tls_context: ssl.SSLContext | None = None
+        self._replies = Replies(self._loop, facilities.pool, self._channel, link, self._work)
+        self._protection = Protection(facilities.tls, self._channel, link)
         self._working = False
         self._closing = False
-        self.born = self._touched = self._began = self._loop.time()
+        self._deadlines = Deadlines(self._loop, facilities.limits, self)
+        self.born = self._began = self._deadlines.touched
         self._verb = ""
-        self._last_moved = -1
-        self._clock: asyncio.TimerHandle | None = None
 
     def start(self, greeting: Reply, implicit_tls: bool) -> None:
         """Greet the client, after a handshake where TLS is implicit, and begin to read."""
-        self._tick()
+        self._deadlines.start()
         if implicit_tls:
-            self.link.private = (
-                True  # RFC 4217 has no implicit TLS; its clients expect data to be private too
-            )
+            # RFC 4217 has no implicit TLS; its clients expect data connections to be private too.
             self.link.buffer_size_said = True
-            self._channel.begin_tls(self._facilities.tls.wrap_control, lambda: self._secured(greeting))
+            self._protection.begin(True, lambda: self._replies.say(greeting))
         else:
-            self._say(greeting)
+            self._replies.say(greeting)
             self._channel.resume()
 
     # Lines ------------------------------------------------------------------------------------------------------
 
     def _take_lines(self, lines: Lines) -> None:
         if isinstance(self.peer, Session):
-            self._touched = self._loop.time()
-        if self._transfer is not None:
+            self._deadlines.touch()
+        if self.transfer is not None:
             lines = self._interrupt(lines)
         self._lines.extend(lines)
         if len(self._lines) > _MOST_WAITING:
@@ -161,13 +136,13 @@ class Control:
         waiting: Lines = []
         for line in lines:
             interrupt = _interrupt_of(line)
-            if self._transfer is None or interrupt is Interrupt.WAITS:
+            if self.transfer is None or interrupt is Interrupt.WAITS:
                 waiting.append(line)
             elif interrupt is Interrupt.ABORTS:
                 self._lines.extend(waiting)
                 self._lines.append(line)
                 waiting = []
-                self._transfer.abort("ABOR")
+                self.transfer.abort("ABOR")
             else:
                 self._handle(line)
                 self._channel.flush()
@@ -177,21 +152,25 @@ class Control:
         """The client has ended its side, or the connection is lost: what was said before may still be carried out."""
         if reason:
             self.close(reason)
-        elif self._transfer is not None:
+        elif self.transfer is not None:
             self.close("the client closed the connection during a transfer")
         else:
             self._work()
 
     def _sent(self) -> None:
         if isinstance(self.peer, Session):
-            self._touched = self._loop.time()
-        if self._recital is not None:
-            self._recite()
+            self._deadlines.touch()
+        self._replies.go_on()
         self._work()
 
     @property
+    def at_work(self) -> bool:
+        """Whether a thread works for it."""
+        return self._task is not None
+
+    @property
     def _busy(self) -> bool:
-        return self._transfer is not None or self._task is not None or self._recital is not None
+        return self.transfer is not None or self._task is not None or self._replies.reciting
 
     def _work(self) -> None:
         """Carry out the lines that wait, as far as nothing makes them wait longer."""
@@ -210,10 +189,8 @@ class Control:
 
     def _abort_that_waits(self) -> bool:
         """Whether an ABOR, sent in one breath with the transfer that runs now, has ended it."""
-        if self._transfer is not None and any(
-            _interrupt_of(line) is Interrupt.ABORTS for line in self._lines
-        ):
-            self._transfer.abort("ABOR")
+        if self.transfer is not None and any(_interrupt_of(line) is Interrupt.ABORTS for line in self._lines):
+            self.transfer.abort("ABOR")
         return not self._busy
 
     def _read_on(self) -> None:
@@ -282,9 +259,7 @@ class Control:
             case Abort():
                 self._reply(outcome.reply)
             case Recite():
-                self._recital = outcome
-                self._channel.write(f"{outcome.code}-{outcome.opening}\r\n".encode())
-                self._recite()
+                self._replies.recite(outcome)
             case Leave():
                 self._lines.clear()
                 self._channel.end()  # it is closed when the client has read what was said before
@@ -302,7 +277,7 @@ class Control:
             logger.exception("a command failed", exc_info=error)
             outcome = _FAILED
         self._task = None
-        self._touched = self._loop.time()
+        self._deadlines.touch()
         if self._closing:
             self._undo(outcome)
             return
@@ -331,31 +306,21 @@ class Control:
             return self.peer
         self._facilities.desk.leave(self.peer)
         self.peer = Visitor(self.link)
-        self._touched = self._loop.time()
+        self._deadlines.touch()
         return self.peer
 
     def _secure(self, outcome: Secure) -> None:
-        self._say(outcome.reply)
-        if self._closing:  # saying it has shown that the client is gone
-            return
-        self._leave_session()
-        self._lines.clear()
-        self.link.private = outcome.private
-        self._channel.begin_tls(self._facilities.tls.wrap_control, self._secured)
+        self._replies.say(outcome.reply)
+        if not self._closing:  # saying it can show that the client is gone
+            self._leave_session()
+            self._lines.clear()
+            self._protection.begin(outcome.private, lambda: None)
 
     def _unsecure(self, outcome: Unsecure) -> None:
-        self._say(outcome.reply)
-        if self._closing:
-            return
-        self._lines.clear()  # as with AUTH, nothing is said in the middle of the change
-        self._tls_context = self._channel.tls_context  # data connections stay protected by it
-        self._channel.end_tls()
-        self.link.secure = False
-
-    def _secured(self, greeting: Reply | None = None) -> None:
-        self.link.secure = True
-        if greeting is not None:
-            self._say(greeting)
+        self._replies.say(outcome.reply)
+        if not self._closing:
+            self._lines.clear()  # as with AUTH, nothing is said in the middle of the change
+            self._protection.end()
 
     # Transfers --------------------------------------------------------------------------------------------------
 
@@ -375,142 +340,56 @@ class Control:
         around = Surroundings(
             self._loop,
             self._facilities.pool,
-            self._say,
+            self._replies.say,
             self._channel.alive,
             governor,
-            self._protect,
-            self._facilities.tls.reuse_required,
+            self._protection,
         )
-        self._last_moved = -1
         self._began = self._loop.time()
-        self._transfer = Transfer(session, session.port, job, around, self._transferred)
-        self._transfer.start()
-
-    def _protect(self, connection: socket.socket, upload: bool) -> ssl.SSLSocket:
-        context = self._tls_context or self._channel.tls_context
-        assert context is not None, "PROT P needs TLS on the control connection first"
-        return self._facilities.tls.wrap_data(connection, context, upload)
+        self.transfer = Transfer(session, session.port, job, around, self._transferred)
+        self.transfer.start()
 
     def _transferred(self, reply: Reply) -> None:
-        self._transfer = None
-        self._touched = self._loop.time()
+        self.transfer = None
+        self._deadlines.touch()
         self._reply(reply)
         self._work()
 
-    # Replies ----------------------------------------------------------------------------------------------------
-
-    def _encoded(self, reply: Reply) -> bytes:
-        data = reply.encode()
-        return data if self.link.charset is None else _in_charset(data, self.link.charset)
-
     def _reply(self, reply: Reply) -> None:
-        self._channel.write(self._encoded(reply))
+        self._replies.write(reply)
         if not self._working:
             self._channel.flush()
 
-    def _say(self, reply: Reply) -> None:
-        """Write a reply at once."""
-        self._channel.write(self._encoded(reply))
-        self._channel.flush()
-
-    def _recite(self) -> None:
-        """Have the next lines of a long answer made, on a thread, when the client has read those before."""
-        self._channel.flush()
-        if self._recital is None or self._closing or self._channel.unsent:
-            return
-        slice_ = islice(self._recital.lines, _SLICE)
-        making = self._loop.run_in_executor(self._facilities.pool, list, slice_)
-        making.add_done_callback(self._recited)
-
-    def _recited(self, made: "asyncio.Future[list[str]]") -> None:
-        error = None if made.cancelled() else made.exception()
-        recital = self._recital
-        if recital is None or self._closing or made.cancelled():
-            return
-        if error is not None:
-            logger.error("a listing broke off: %s", error)
-        elif lines := made.result():
-            # A name may begin with digits; no line in the middle may look like the last one.
-            text = "".join(f" {line}\r\n" if line[:1].isdigit() else f"{line}\r\n" for line in lines)
-            data = text.encode("utf-8", "surrogateescape").replace(b"\xff", b"\xff\xff")  # Telnet's IAC
-            self._channel.write(data if self.link.charset is None else _in_charset(data, self.link.charset))
-            self._recite()
-            return
-        self._recital = None
-        self._reply(Reply(recital.code, (recital.closing,)))
-        self._work()
-
-    # Deadlines and the end --------------------------------------------------------------------------------------
-
-    def _tick(self) -> None:
-        """Look which deadline has passed; come again when the next could."""
-        if self._closing:
-            return
-        limits = self._facilities.limits
-        left = self._check_deadline()
-        if not self._closing:
-            shortest = min(limits.login_seconds, limits.idle_seconds, limits.data_seconds)
-            self._clock = self._loop.call_later(min(shortest, max(left, _SHORTEST_TICK)), self._tick)
-
-    def _check_deadline(self) -> float:
-        """Seconds until the deadline that holds now; past it, what it demands is done."""
-        limits, now = self._facilities.limits, self._loop.time()
-        if self._task is not None:
-            return limits.idle_seconds
-        if self._transfer is not None:
-            if self._transfer.moved != self._last_moved:
-                self._last_moved = self._transfer.moved
-                self._touched = now
-            left = self._touched + limits.data_seconds - now
-            if left <= 0:
-                self._transfer.abort("Timed out")
-        elif isinstance(self.peer, Visitor):
-            left = self._touched + limits.login_seconds - now
-            if left <= 0:
-                self.leave(f"No login within {limits.login_seconds:g} seconds, closing.")
-        else:
-            idle = self.peer.idle_seconds or limits.idle_seconds
-            left = self._touched + idle - now
-            if self._touched + limits.data_seconds < now:
-                self.peer.drop_promise()
-            if left <= 0:
-                self.leave(f"No command for {idle:g} seconds, closing.")
-        return left
+    # The end ----------------------------------------------------------------------------------------------------
 
     def activity(self) -> tuple[str, Transfer | None, float]:
         """What it does now: the verb that a thread works on, or "", the transfer, and since when (the loop's time)."""
-        if self._transfer is not None:
-            return self._verb, self._transfer, self._began
-        return (self._verb if self._busy else ""), None, self._touched
+        if self.transfer is not None:
+            return self._verb, self.transfer, self._began
+        return (self._verb if self._busy else ""), None, self._deadlines.touched
 
     def leave(self, text: str) -> None:
         """Close from our side with a 421 (time-out, shutdown, kick); a transfer that runs ends with 426 first."""
         self._lines.clear()
-        if self._transfer is not None:
-            self._transfer.abort(text)
-        self._say(Reply(421, (text,)))
+        if self.transfer is not None:
+            self.transfer.abort(text)
+        self._replies.say(Reply(421, (text,)))
         self.close(text)
 
     def close(self, reason: str) -> None:
         """End the connection and everything that hangs on it."""
         if self._closing:
             return
-        if self._transfer is not None:
-            transfer, self._transfer = self._transfer, None
+        if self.transfer is not None:
+            transfer, self.transfer = self.transfer, None
             transfer.cancel()
         self._closing = True
-        if self._clock is not None:
-            self._clock.cancel()
+        self._deadlines.stop()
         if isinstance(self.peer, Session):
             self._facilities.desk.leave(self.peer)
         event(logger, logging.DEBUG, "closed", session=self.link.number, reason=reason)
         self._channel.close()
         self._on_close(self)
-
-
-def _in_charset(data: bytes, charset: Charset) -> bytes:
-    """Control connection bytes in another encoding: in it a letter may be the byte that Telnet wants doubled."""
-    return charset.outbound(data.replace(b"\xff\xff", b"\xff")).replace(b"\xff", b"\xff\xff")
 
 
 def _interrupt_of(line: bytes | None) -> Interrupt:

@@ -30,10 +30,11 @@ from ftpserver.auth.throttle import Throttle
 from ftpserver.board import Seat
 from ftpserver.config.fault import Faulty
 from ftpserver.config.settings import Settings, load_settings
-from ftpserver.control import Control, Facilities
+from ftpserver.control import Control
 from ftpserver.data.announce import Announcer
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
+from ftpserver.facilities import Facilities
 from ftpserver.listener import ControlListener
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk

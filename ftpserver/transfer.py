@@ -31,6 +31,7 @@ from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
 from ftpserver.notice import notice
 from ftpserver.outcome import Receive, Send, Tell
+from ftpserver.protection import Protection
 from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
 from ftpserver.refusal import reply_to
 from ftpserver.session import Session
@@ -73,10 +74,8 @@ class Surroundings:
     """Whether the control connection has not ended."""
     governor: Governor | None
     """How fast and how much may be moved."""
-    protect: Callable[[socket.socket, bool], ssl.SSLSocket]
-    """Give a data connection (for an upload?) its TLS side."""
-    reuse_required: bool
-    """Whether the TLS session of the control connection must be resumed."""
+    protection: Protection
+    """What gives a data connection its TLS side."""
 
 
 class Transfer:
@@ -152,7 +151,7 @@ class Transfer:
     def _shake_hands(self, connection: socket.socket) -> None:
         """TLS begins after the 150: a client that has not read it is not ready for a handshake (RFC 4217)."""
         try:
-            self._secure = self._around.protect(connection, isinstance(self._job, Receive))
+            self._secure = self._around.protection.of_data(connection, isinstance(self._job, Receive))
         except OSError as error:  # the client has gone already
             self._shaken(error)
             return
@@ -178,7 +177,7 @@ class Transfer:
     def _may_resume(self, secure: ssl.SSLSocket) -> bool:
         """Whether the TLS session was resumed, or need not be."""
         link = self._session.link
-        allowed = secure.session_reused or not self._around.reuse_required or link.ticket_used_up
+        allowed = secure.session_reused or not self._around.protection.reuse_required or link.ticket_used_up
         link.ticket_used_up = isinstance(self._job, Receive) and secure.version() == "TLSv1.3"
         return allowed
 

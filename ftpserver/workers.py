@@ -6,7 +6,7 @@ fork again when a worker has died. Rules:
 
 * A worker says through a pipe that it serves; the first time that all do, the parent prints "listening on".
 * A worker that dies is logged and replaced, the next time after twice the wait. What it held is void by then
-  (quota/processes.py, presence.py), and the others have not noticed.
+  (quota/processes.py, presence.py), what it left in the staging directory is gone, and the others have not noticed.
 * When the service has not begun and a worker cannot start, or one dies again and again at its start, it ends, code 1.
 * SIGTERM and SIGINT are passed on as SIGTERM, and the parent ends when all workers have ended; SIGHUP is passed on.
 * A worker does not outlive the parent, however that dies (PR_SET_PDEATHSIG).
@@ -251,6 +251,8 @@ class Parent:
                 self._code = 1
             return
         event(logger, logging.ERROR, "worker died", worker=worker.index + 1, cause=cause)
+        with contextlib.suppress(OSError):  # what waits there for a living one is locked
+            sweep_staging(staging_of(self._settings))
         if worker.serving_since is None:
             self._falsely_started(worker, hopeless=code == 1 and not self._announced)
             return

@@ -72,6 +72,9 @@ def drain(loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: f
 
     def close(error: Exception | None) -> None:
         timer.cancel()
+        if isinstance(connection, ssl.SSLSocket):  # who has said his farewell waits for ours
+            with contextlib.suppress(OSError, ValueError):
+                connection.unwrap()
         connection.close()
 
     def give_up() -> None:

@@ -73,7 +73,9 @@ def test_the_address_that_pasv_tells(tmp_path: Path, public: object, told: str) 
         service.add_user("ada")
         with Wire.member(service, "ada") as wire:
             host, port = wire.passive()
-            while host != told and public == {"127.0.0.0/8": NAME}:  # looked up on a thread, right after the start
+            while host != told and public == {
+                "127.0.0.0/8": NAME
+            }:  # looked up on a thread, right after the start
                 host, port = wire.passive()
             assert host == told
             with wire.join(port) as data:  # a client that ignores it, as curl does, gets through as well

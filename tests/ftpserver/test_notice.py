@@ -59,7 +59,14 @@ def test_the_operator_is_told_once_for_each_threshold_that_is_passed(
 ) -> None:
     book.login(quota={"bytes": 1000})
     steps = [(500, []), (850, ["quota nearly full"]), (860, []), (900, ["quota nearly full"]), (999, [])]
-    steps += [(1000, ["quota full"]), (1001, []), (820, []), (1000, ["quota full"]), (100, []), (850, ["quota nearly full"])]
+    steps += [
+        (1000, ["quota full"]),
+        (1001, []),
+        (820, []),
+        (1000, ["quota full"]),
+        (100, []),
+        (850, ["quota nearly full"]),
+    ]
     for bytes, events in steps:
         hold(book, bytes)
         with caplog.at_level(logging.WARNING):

@@ -311,9 +311,11 @@ def test_http_over_tls_is_cut_off_too(shared: Service) -> None:
 
 
 def test_tls_on_the_plain_port_is_cut_off(shared: Service) -> None:
-    with socket.create_connection(shared.addresses[0], 30) as connection:
-        with pytest.raises((ssl.SSLError, ConnectionResetError)):
-            client_context(shared).wrap_socket(connection, server_hostname="localhost")
+    with (
+        socket.create_connection(shared.addresses[0], 30) as connection,
+        pytest.raises((ssl.SSLError, ConnectionResetError)),
+    ):
+        client_context(shared).wrap_socket(connection, server_hostname="localhost")
 
 
 def test_a_handshake_that_never_ends_is_ended(tmp_path: Path) -> None:
@@ -352,7 +354,10 @@ def test_data_connections_with_and_without_resumption(
                 assert everything(private) == CONTENT
                 assert bool(private.session_reused) is (reuse != "off")
             wire.hear() >> 226
-            for name in ("a", "b"):  # a TLS 1.3 upload gives no new ticket; the next transfers work all the same
+            for name in (
+                "a",
+                "b",
+            ):  # a TLS 1.3 upload gives no new ticket; the next transfers work all the same
                 wire.store(f"STOR {name}", CONTENT) >> 226
                 assert wire.fetch(f"RETR {name}") == CONTENT
             wire.resume = False
@@ -429,7 +434,9 @@ def test_a_client_that_is_killed_in_an_upload_damages_nothing(
             wire.unshake()
     wire.close()
     private.close()
-    shared.wait_for_log(rf"closed session=\d+ .*during a transfer|upload .*user={ada} .*control connection was closed")
+    shared.wait_for_log(
+        rf"closed session=\d+ .*during a transfer|upload .*user={ada} .*control connection was closed"
+    )
     with SecureWire.member_over(shared, ada, version) as after:
         assert after.fetch("RETR file") == CONTENT
 
@@ -449,6 +456,16 @@ def test_a_cut_mode_z_upload_needs_no_close_notify_to_be_known(
         wire.say("TYPE A") >> 200
         wire.store("STOR text", b"one\r\ntwo\r") >> 226
         assert (shared.home(ada) / "text").read_bytes() == b"one\ntwo\r"  # the CR that was held back too
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_refused_upload_ends_as_tls_wants_it_and_is_told_why(
+    shared: Service, ada: str, version: ssl.TLSVersion
+) -> None:
+    shared.add_user(ada, quota={"bytes": len(CONTENT) + 1000})
+    with SecureWire.member_over(shared, ada, version) as wire:
+        wire.store("STOR up", CONTENT) >> 552  # its farewell was answered, else `unwrap` had raised
+        assert wire.fetch("NLST") == b"file\r\n"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -509,7 +526,11 @@ def test_a_download_that_nobody_reads_is_given_up_and_the_session_goes_on(
 
 @pytest.mark.parametrize("member", [False, True])
 def test_who_vanishes_at_auth_leaves_no_session_behind(tmp_path: Path, member: bool) -> None:
-    settings = {"listen": LISTEN, "limits": {"sessions_per_user": 1, "sessions": 2}, "log": {"level": "debug"}}
+    settings = {
+        "listen": LISTEN,
+        "limits": {"sessions_per_user": 1, "sessions": 2},
+        "log": {"level": "debug"},
+    }
     with Service(tmp_path / "service", settings, tls="optional") as service:
         service.add_user("ada")
         for number in range(1, 9, 2):
@@ -631,15 +652,19 @@ def test_a_changed_certificate_is_used_and_nobody_is_dropped(tmp_path: Path, reu
 @pytest.mark.parametrize("reuse", ["off", "prefer", "require"])
 def test_client_certificates(tmp_path: Path, version: ssl.TLSVersion, reuse: str) -> None:
     mine, stranger = make_pair(tmp_path, "mine"), make_pair(tmp_path, "stranger")
-    with strict(tmp_path, mode="required", client_ca=str(mine.certificate), data_session_reuse=reuse) as service:
+    with strict(
+        tmp_path, mode="required", client_ca=str(mine.certificate), data_session_reuse=reuse
+    ) as service:
         service.add_user("ada")
         for shown in (None, stranger):
             context = client_context(service, version)
             if shown is not None:
                 context.load_cert_chain(shown.certificate, shown.private_key)
-            with pytest.raises((OSError, AssertionError)):
-                with SecureWire.opened(service, context=context) as wire:
-                    wire.say("NOOP")
+            with (
+                pytest.raises((OSError, AssertionError)),  # TLS 1.3 tells it at the first read
+                SecureWire.opened(service, context=context) as wire,
+            ):
+                wire.say("NOOP")
         context = client_context(service, version)
         context.load_cert_chain(mine.certificate, mine.private_key)
         with SecureWire.opened(service, context=context) as wire:

@@ -28,7 +28,9 @@ class World:
         for name in ("ada", "bob"):
             (self.homes / name).mkdir(parents=True)
             (self.homes / name / "file").write_bytes(b"f" * 100)
-        self.ada, self.bob = (self.ledger.open(str(self.homes / name), Limits(1000, 10)) for name in ("ada", "bob"))
+        self.ada, self.bob = (
+            self.ledger.open(str(self.homes / name), Limits(1000, 10)) for name in ("ada", "bob")
+        )
         for tally in (self.ada, self.bob):
             tally.recount(lambda: iter([(100, 1)]))
 
@@ -91,7 +93,9 @@ def test_a_running_upload_keeps_its_grant_and_gets_no_more_than_is_left(world: W
     assert world.ada.usage() == Usage(600, 2)
 
 
-def test_a_promise_to_a_running_upload_is_no_difference(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_promise_to_a_running_upload_is_no_difference(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     grant = world.ada.reserve(bytes=300, files=1)
     (world.homes / "ada" / "came already").write_bytes(b"x" * 200)
     assert world.reconciler().round() == 0

@@ -74,7 +74,11 @@ def test_who_may_no_longer_log_in_is_sent_off(
     shared: Service, name: str, how: Callable[[Service, str], None]
 ) -> None:
     shared.add_user(f"{name}-friend")
-    with Wire.member(shared, name) as one, Wire.member(shared, name) as two, Wire.member(shared, f"{name}-friend") as friend:
+    with (
+        Wire.member(shared, name) as one,
+        Wire.member(shared, name) as two,
+        Wire.member(shared, f"{name}-friend") as friend,
+    ):
         how(shared, name)
         sent_off(one)
         sent_off(two)
@@ -130,7 +134,9 @@ def test_a_group_that_changes_changes_its_members(shared: Service, name: str) ->
         wire.store("STOR file", b"x" * 1001) >> 226
 
 
-def test_a_limit_that_is_raised_is_seen_by_a_running_upload_and_a_lowered_one_too(shared: Service, name: str) -> None:
+def test_a_limit_that_is_raised_is_seen_by_a_running_upload_and_a_lowered_one_too(
+    shared: Service, name: str
+) -> None:
     home = shared.home(name)
     with Wire.member(shared, name) as wire, Wire.member(shared, name) as other:
         with wire.extended() as data:

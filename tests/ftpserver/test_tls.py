@@ -1,5 +1,6 @@
 """The TLS service by itself: what it takes as a certificate, what its contexts speak, and how it reloads."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -47,9 +48,7 @@ def meet(
     session: ssl.SSLSession | None = None,
 ) -> ssl.SSLSocket:
     """Shake hands; returns the client's side after it has read one byte (with TLS 1.3's tickets)."""
-    coming = pool.submit(
-        context.wrap_socket, sockets[1], server_hostname="localhost", session=session
-    )
+    coming = pool.submit(context.wrap_socket, sockets[1], server_hostname="localhost", session=session)
     server.settimeout(20)
     server.do_handshake()
     client = coming.result()
@@ -79,13 +78,13 @@ def test_optional_without_a_certificate_says_so_and_offers_nothing(
 
 
 def test_required_without_a_certificate_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(TlsFault, match="x.crt.*No such file"):
+    with pytest.raises(TlsFault, match=r"x\.crt.*No such file"):
         TlsService(Tls(mode="required", certificate=tmp_path / "x.crt", private_key=tmp_path / "x.key"))
 
 
 def test_a_key_that_does_not_fit_is_a_fault(files: Pair, tmp_path: Path) -> None:
     other = make_pair(tmp_path, "other")
-    with pytest.raises(TlsFault, match="(?i)mismatch"):
+    with pytest.raises(TlsFault, match=r"(?i)mismatch"):
         TlsService(Tls(mode="required", certificate=files.certificate, private_key=other.private_key))
 
 
@@ -167,16 +166,17 @@ def test_another_control_connection_s_session(
     tls = TlsService(settings(files, data_session_reuse=reuse))
     context = files.client(version)
     first, second, third = pair(), pair(), pair()
-    with tls.wrap_control(first[0]) as mine, meet(pool, first, mine, context) as client:
-        with (
-            tls.wrap_control(second[0]) as other,
-            meet(pool, second, other, context) as stranger,
-            tls.wrap_data(third[0], other.context, upload=False) as data,
-            meet(pool, third, data, context, client.session) as thief,
-        ):
-            assert data.session_reused is resumed
-            assert stranger.session_reused is False
-            assert thief.session_reused is resumed
+    with (
+        tls.wrap_control(first[0]) as mine,
+        meet(pool, first, mine, context) as client,
+        tls.wrap_control(second[0]) as other,
+        meet(pool, second, other, context) as stranger,
+        tls.wrap_data(third[0], other.context, upload=False) as data,
+        meet(pool, third, data, context, client.session) as thief,
+    ):
+        assert data.session_reused is resumed
+        assert stranger.session_reused is False
+        assert thief.session_reused is resumed
 
 
 def test_a_connection_for_an_upload_gets_no_ticket(pool: ThreadPoolExecutor, pair: Sockets) -> None:  # noqa: F811
@@ -231,10 +231,8 @@ def test_only_clients_with_a_certificate_of_the_authority_come_in(
             with pytest.raises(ssl.SSLError):
                 server.do_handshake()
             server.close()
-            try:
+            with contextlib.suppress(OSError):
                 coming.result().close()  # with TLS 1.3 a client hears of it later
-            except OSError:
-                pass
 
 
 # -- reload --------------------------------------------------------------------------------------------------
@@ -316,9 +314,7 @@ def test_a_pair_that_cannot_be_read_leaves_the_old_one_in_force(
     assert shown(tls, pool, pair()) == new
 
 
-def test_nothing_is_read_again_while_nothing_changes(
-    files: Pair, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_is_read_again_while_nothing_changes(files: Pair, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     tls = TlsService(settings(files))
     tls.reload()

@@ -1,5 +1,6 @@
 """Several processes that are one service: one port, one count of everything, and a death that the others survive."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -330,6 +331,22 @@ def test_a_signal_ends_all_in_order(tmp_path: Path, number: signal.Signals, ever
     wait_until_gone(*workers)
     assert list((service.state / "admin").iterdir()) == []
     assert list((service.state / "processes").iterdir()) == []
+
+
+def test_signals_that_come_again_and_again_kill_nobody(tmp_path: Path) -> None:
+    service = crew(tmp_path)
+    service.start()
+    process = service.process
+    assert process is not None
+    workers = pids(service).values()
+    process.send_signal(signal.SIGTERM)
+    while any(state(pid) not in ("", "Z") for pid in workers):
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+    service.process = None
+    service.check_log()
 
 
 def test_no_worker_outlives_the_parent(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def test_defaults_and_pool(tmp_path: Path) -> None:
 
 
 def test_what_an_account_says_wins_key_by_key(tmp_path: Path) -> None:
-    group = Group("staff", {"permissions": "read-only", "quota": {"bytes": 5, "files": 6}, "tls": "required"}, None)
+    group = Group(
+        "staff", {"permissions": "read-only", "quota": {"bytes": 5, "files": 6}, "tls": "required"}, None
+    )
     account = {"quota": {"files": 1}, "tls": None}
     group.complete(account)
     assert account == {"permissions": "read-only", "quota": {"bytes": 5, "files": 1}, "tls": None}

@@ -1,4 +1,4 @@
-"""COMB, SITE CPFR CPTO COPY MKDIR RMDIR SYMLINK: arguments, rights and what they come to; the work is test_tree.py's."""
+"""COMB, SITE CPFR CPTO COPY MKDIR RMDIR SYMLINK: arguments, rights, results; the work is test_tree.py's."""
 
 import pytest
 

@@ -82,12 +82,12 @@ def test_a_damaged_stream_is_told() -> None:
 @pytest.mark.parametrize("together", [True, False])
 def test_nothing_may_follow_the_end_of_the_stream(together: bool) -> None:
     expand, whole = Inflate(), zlib.compress(b"all")
+    last = whole + b"more"
+    if not together:
+        expand.convert(whole)
+        last = b"more"
     with pytest.raises(ConnectionAbortedError, match="more after the end"):
-        if together:
-            expand.convert(whole + b"more")
-        else:
-            expand.convert(whole)
-            expand.convert(b"more")
+        expand.convert(last)
 
 
 def test_text_is_converted_after_it_is_expanded() -> None:

@@ -214,3 +214,21 @@ def test_a_drain_has_an_end(loop: asyncio.AbstractEventLoop, pair: Pair) -> None
     drain(loop, ours, 0.05)
     until(loop, lambda: ours.fileno() < 0)
     assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_drain_answers_the_client_s_farewell(
+    loop: asyncio.AbstractEventLoop, pool: ThreadPoolExecutor, pair: Pair, version: ssl.TLSVersion
+) -> None:
+    """Python's ftplib ends an upload by `unwrap`, which fails without an answer and hides the reply."""
+    ours, client = shaken(loop, pool, pair, version)
+    drain(loop, ours, 20)
+
+    def tell_all() -> socket.socket:
+        client.sendall(b"unwanted" * 100_000)
+        return client.unwrap()
+
+    telling = pool.submit(tell_all)
+    until(loop, telling.done)
+    telling.result().close()
+    assert ours.fileno() < 0

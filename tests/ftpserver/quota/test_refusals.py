@@ -23,7 +23,9 @@ def memory(clock: Clock) -> RefusalMemory:
     return RefusalMemory(clock)
 
 
-def strike(memory: RefusalMemory, need: int, path: str = "/a", home: str = "/h", times: int = STRIKES) -> None:
+def strike(
+    memory: RefusalMemory, need: int, path: str = "/a", home: str = "/h", times: int = STRIKES
+) -> None:
     for _ in range(times):
         memory.remember(home, path, need)
 
@@ -42,7 +44,9 @@ def test_one_refusal_says_nothing_of_the_next_file(memory: RefusalMemory) -> Non
     assert memory.need("/h", "/a") == 120
 
 
-def test_it_is_forgotten_after_a_while_or_when_an_upload_succeeds(memory: RefusalMemory, clock: Clock) -> None:
+def test_it_is_forgotten_after_a_while_or_when_an_upload_succeeds(
+    memory: RefusalMemory, clock: Clock
+) -> None:
     strike(memory, 100)
     clock.now += SECONDS
     assert memory.need("/h", "/a") == 100

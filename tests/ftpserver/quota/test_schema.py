@@ -13,7 +13,9 @@ def test_it_may_be_run_again_and_keeps_what_is_there() -> None:
         connection.executescript(SCHEMA)
         connection.execute("INSERT INTO usage (path, bytes) VALUES ('/h', 7)")
         connection.executescript(SCHEMA)
-        assert connection.execute("SELECT path, bytes, files, counted FROM usage").fetchall() == [("/h", 7, 0, 0)]
+        assert connection.execute("SELECT path, bytes, files, counted FROM usage").fetchall() == [
+            ("/h", 7, 0, 0)
+        ]
 
 
 @pytest.mark.parametrize(

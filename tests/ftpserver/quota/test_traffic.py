@@ -62,7 +62,11 @@ def test_a_day_is_used_up_and_the_next_one_is_new(books: TrafficBooks, clock: Cl
     assert move(meter, 1000) == 1000
     with pytest.raises(TrafficExceeded) as refused:
         meter.allowance(1)
-    assert (refused.value.owner, refused.value.period, refused.value.limit) == ("user ada upload", "2026-01-30", 1000)
+    assert (refused.value.owner, refused.value.period, refused.value.limit) == (
+        "user ada upload",
+        "2026-01-30",
+        1000,
+    )
     meter.close()
     clock.now += timedelta(seconds=1)
     assert move(Meter(books, [ADA]), 600) == 600

@@ -1,0 +1,97 @@
+"""The deadlines of one control connection: for a login, for the next command, for data that stands still.
+
+A busy client costs no clock: what happens only notes the time (`touch`), and one timer looks now and then
+which deadline has passed. It comes again when the next could, so a deadline is kept to within the shortest of
+them.
+"""
+
+import asyncio
+from typing import Protocol
+
+from ftpserver.config.settings import Limits
+from ftpserver.session import Peer, Session
+from ftpserver.transfer import Transfer
+
+_SHORTEST_TICK = 0.05
+
+
+class Watched(Protocol):
+    """The connection whose deadlines these are."""
+
+    peer: Peer
+    transfer: Transfer | None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a thread works for it: then it is not the client that is slow."""
+
+    def leave(self, text: str) -> None:
+        """Close with a 421."""
+
+
+class Deadlines:
+    """Looks after one connection from `start` to `stop`."""
+
+    __slots__ = ("_limits", "_loop", "_moved", "_timer", "_watched", "touched")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, watched: Watched) -> None:
+        self._loop = loop
+        self._limits = limits
+        self._watched = watched
+        self._moved = -1
+        self._timer: asyncio.TimerHandle | None = None
+        self.touched = loop.time()
+        """When the client last did something that counts (the loop's time)."""
+
+    def touch(self) -> None:
+        """The client has just done something that counts."""
+        self.touched = self._loop.time()
+
+    def start(self) -> None:
+        """Look which deadline has passed, and again when the next could."""
+        self._timer = None
+        left = self._look()
+        limits = self._limits
+        shortest = min(limits.login_seconds, limits.idle_seconds, limits.data_seconds)
+        if left > 0:
+            self._timer = self._loop.call_later(min(shortest, max(left, _SHORTEST_TICK)), self.start)
+
+    def stop(self) -> None:
+        """The connection has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> float:
+        """Seconds until the deadline that holds now; past it, what it demands is done. 0 or less: the end."""
+        watched, limits = self._watched, self._limits
+        if watched.at_work:
+            return limits.idle_seconds
+        if watched.transfer is not None:
+            return self._look_at_transfer(watched.transfer)
+        if isinstance(watched.peer, Session):
+            idle = watched.peer.idle_seconds or limits.idle_seconds
+            if self._left(limits.data_seconds) < 0:
+                watched.peer.drop_promise()
+            return self._leave_after(idle, f"No command for {idle:g} seconds, closing.")
+        return self._leave_after(
+            limits.login_seconds, f"No login within {limits.login_seconds:g} seconds, closing."
+        )
+
+    def _left(self, seconds: float) -> float:
+        return self.touched + seconds - self._loop.time()
+
+    def _leave_after(self, seconds: float, text: str) -> float:
+        left = self._left(seconds)
+        if left <= 0:
+            self._watched.leave(text)
+        return left
+
+    def _look_at_transfer(self, transfer: Transfer) -> float:
+        if transfer.moved != self._moved:
+            self._moved = transfer.moved
+            self.touch()
+        left = self._left(self._limits.data_seconds)
+        if left <= 0:
+            transfer.abort("Timed out")
+            return self._limits.data_seconds
+        return left

@@ -1,0 +1,20 @@
+"""What every control connection uses of the service; the service makes it, and another one when it is reloaded."""
+
+import asyncio
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from ftpserver.config.settings import Limits
+from ftpserver.login import Desk
+from ftpserver.tls import TlsService
+
+
+@dataclass(frozen=True, slots=True)
+class Facilities:
+    """The loop, where to log in, threads for what may block, TLS, and the limits that hold for everybody."""
+
+    loop: asyncio.AbstractEventLoop
+    desk: Desk
+    pool: Executor
+    tls: TlsService
+    limits: Limits
