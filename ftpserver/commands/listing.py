@@ -4,7 +4,7 @@ A listing is a lazy run of lines, made while it is sent: the first line of a dir
 as that of ten. A directory of up to `_SORTED` names is sorted; a larger one comes in the order of the disk.
 
 LIST and NLST take the options that clients send as if this were `ls` (`-a`, `-l` and the like mean nothing
-here, as all names and facts are always shown; `-R` descends) and patterns, unless something has that very
+here, as all names and facts are always shown; `-R` lets LIST descend) and patterns, unless something has that very
 name. Patterns and -R never go through a link, so no loop of links can make them endless.
 """
 
