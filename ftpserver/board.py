@@ -47,9 +47,8 @@ class Seat:
     def enter(self, most: int) -> bool:
         """Count one more session; False, and nothing counted, when all workers have `most` already (0: no limit)."""
         sessions, index = self._sessions, self.index
-        sessions[index] += (
-            1  # before looking: two at once see each other, and never both come in as the last one
-        )
+        # Before looking: two at once see each other, and never both come in as the last one.
+        sessions[index] += 1
         if most and sum(count for count in sessions if count > 0) > most:
             sessions[index] -= 1
             return False

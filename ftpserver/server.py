@@ -230,15 +230,20 @@ class Service:
         return replacement
 
     def _house_kept(self, future: "asyncio.Future[AnyLedger | None]") -> None:
+        if not future.cancelled():
+            self._take_over(future)
+        self._housekeeper = self._loop.call_later(_HOUSEKEEPING, self._keep_house)
+
+    def _take_over(self, future: "asyncio.Future[AnyLedger | None]") -> None:
+        """What the housework came to."""
         if future.cancelled():
             return
         if future.exception() is not None:
             logger.error("housekeeping failed: %s", future.exception())
-        else:
-            replacement = future.result()
-            if replacement is not None:
-                self._change_ledger(replacement)
-        self._housekeeper = self._loop.call_later(_HOUSEKEEPING, self._keep_house)
+            return
+        replacement = future.result()
+        if replacement is not None:
+            self._change_ledger(replacement)
 
     def _change_ledger(self, ledger: AnyLedger) -> None:
         """Use this ledger from now on; changes under way were granted by the old one and end with it."""
@@ -268,7 +273,7 @@ class Service:
         self._facilities = replace(self._facilities, limits=settings.limits)
         login = settings.login
         self._throttle.set(login.failures, login.within_seconds, login.ban_seconds)
-        self._loop.run_in_executor(self._pool, self._housework, True)
+        self._loop.run_in_executor(self._pool, self._housework, True).add_done_callback(self._take_over)
         logger.info("the settings were read anew")
 
     def close(self) -> None:

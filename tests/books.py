@@ -1,6 +1,6 @@
 """Books against disk, over the wire: what SITE QUOTA says beside what a walk of the home finds.
 
-    agree(wire, home)             # ledger = disk, nothing promised any more
+agree(wire, home)             # ledger = disk, nothing promised any more
 """
 
 import os
@@ -28,15 +28,17 @@ def disk(root: Path) -> tuple[int, int]:
 
 def books(wire: Wire) -> tuple[int, int, int, int]:
     """Bytes and entries used, bytes and entries promised; an uncounted home is counted by this."""
-    found = {kind: (int(used), int(held)) for kind, used, held in _LINE.findall((wire.say("SITE QUOTA") >> 200).text)}
+    text = (wire.say("SITE QUOTA") >> 200).text
+    found = {kind: (int(used), int(held)) for kind, used, held in _LINE.findall(text)}
+    assert set(found) == {"Bytes", "Entries"}, text
     (bytes, held_bytes), (files, held_files) = found["Bytes"], found["Entries"]
     return bytes, files, held_bytes, held_files
 
 
 def agree(wire: Wire, home: Path) -> tuple[int, int]:
     """Asserts that ledger and disk agree and that nothing is promised; returns bytes and entries."""
-    found = disk(home)
-    assert books(wire) == (*found, 0, 0)
+    found, booked = disk(home), books(wire)
+    assert booked == (*found, 0, 0), f"the books say {booked}, the disk {found}: {sorted(os.listdir(home))}"
     return found
 
 
@@ -58,7 +60,7 @@ def in_force(wire: Wire, limit: int) -> None:
 def nothing_stray(homes: Path) -> None:
     """Asserts that no temporary file is left below the homes."""
     left = [path for path in homes.rglob(".ftpserver-*") if path.name != ".ftpserver-staging"]
-    assert left == []
+    assert left == [], left
 
 
 def until(question: Callable[[], bool], what: str) -> None:

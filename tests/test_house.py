@@ -32,6 +32,9 @@ PROGRAMS = {
     "tnftp": "tnftp",
     "ncftpput": "ncftp",
     "ncftpget": "ncftp",
+    "ncftpls": "ncftp",
+    "rclone": "rclone",
+    "openssl": "openssl",
     "vsftpd": "vsftpd",
     "strace": "strace",
 }

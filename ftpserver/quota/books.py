@@ -234,13 +234,15 @@ class Books:
         )
 
     def book(self, bytes: int, files: int) -> None:
-        """The visible tree has changed by so much."""
-        row = self.database.execute(
-            "UPDATE usage SET bytes = bytes + ?, files = files + ?, sequence = sequence + 1 WHERE home = ?"
-            " RETURNING bytes, files",
-            (bytes, files, self.home),
-        ).fetchone()
-        self.booked = Usage(*row) if row is not None else None
+        """The visible tree has changed by so much.
+
+        Less than nothing cannot be there: then what vanished was never booked, and the home has to be counted.
+        """
+        self.database.execute(
+            "UPDATE usage SET bytes = bytes + :bytes, files = files + :files, sequence = sequence + 1,"
+            " counted = counted AND bytes + :bytes >= 0 AND files + :files >= 0 WHERE home = :home",
+            {"bytes": bytes, "files": files, "home": self.home},
+        )
 
     def distrust(self) -> None:
         """The visible tree has changed, nobody knows by how much."""

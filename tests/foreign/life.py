@@ -24,7 +24,18 @@ STEPS = ("put", "get", "list", "resume put", "resume get", "rename", "delete")
 RECORDS = "FTP_CLIENT_RECORDS"
 """The environment variable that names a directory for what each client passed; see tests/foreign/table.py."""
 
-ODD = ("a space", 'say "quoted"', "it's", "ünï-日本-😀", "-rf", "--version", "[a-b]", "{1,2}", "semi;colon & more", "#1")
+ODD = (
+    "a space",
+    'say "quoted"',
+    "it's",
+    "ünï-日本-😀",
+    "-rf",
+    "--version",
+    "[a-b]",
+    "{1,2}",
+    "semi;colon & more",
+    "#1",
+)
 
 BIG = bytes(range(256)) * 2000
 CUT = 200_001
@@ -83,8 +94,8 @@ class Client:
     ipv6: ClassVar[str | None] = None
     cannot: ClassVar[dict[str, str]] = {}
     """Steps it has no means for, and why."""
-    mishandles: ClassVar[dict[str, str]] = {}
-    """Names of ODD that it gets wrong by itself with every server, and how."""
+    except_for: ClassVar[str | None] = None
+    """Which of the combinations that are left it cannot go, and why; `ways` leaves them out."""
 
     def __init__(self, server: Server, folder: Path) -> None:
         self.server = server
@@ -95,6 +106,12 @@ class Client:
         """Every way it can go."""
         options = [(False,) if why else (False, True) for why in (cls.tls, cls.active, cls.ipv6)]
         return [Way(*way) for way in product(*options)]
+
+    @classmethod
+    def limits(cls) -> list[str]:
+        """What it cannot do, and why, each once."""
+        reasons = [cls.tls, cls.active, cls.ipv6, *cls.cannot.values(), cls.except_for]
+        return list(dict.fromkeys(reason for reason in reasons if reason))
 
     @classmethod
     def version(cls) -> str:
@@ -132,22 +149,17 @@ class Client:
         """Leave."""
 
 
-def sample(folder: Path, client: type[Client]) -> Path:
+def sample(folder: Path) -> Path:
     """The tree to move: some packages of the standard library, and a directory of odd names."""
     source = Path(sysconfig.get_path("stdlib"))
     for name in ("json", "concurrent", "wsgiref"):
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in odd_names(client):
+    for name in ODD:
         directory = folder / "odd" / name
         directory.mkdir(parents=True)
         (directory / name).write_bytes(name.encode() * 50)
     (folder / "odd" / "empty").touch()
     return folder
-
-
-def odd_names(client: type[Client]) -> list[str]:
-    """The names it is asked to move."""
-    return [name for name in ODD if name not in client.mishandles]
 
 
 def plant(server: Server, path: str, content: bytes) -> None:
@@ -159,7 +171,7 @@ def plant(server: Server, path: str, content: bytes) -> None:
 def live(client: Client) -> dict[str, str]:
     """Lead a client through every step; returns what became of each: "passed", or why it cannot."""
     kind, home, folder = type(client), client.server.home, client.folder
-    source = sample(folder / "source", kind)
+    source = sample(folder / "source")
 
     def can(step: str) -> bool:
         return step not in kind.cannot
@@ -173,7 +185,7 @@ def live(client: Client) -> dict[str, str]:
         client.get("up", folder / "got")
         assert tree.differences(source, folder / "got") == []
     if can("list"):
-        assert client.list("up/odd") == {*odd_names(kind), "empty"}
+        assert client.list("up/odd") == {*ODD, "empty"}
         assert client.list("up/odd/a space") == {"a space"}
     if can("resume get"):
         plant(client.server, "big down", BIG)
@@ -187,7 +199,7 @@ def live(client: Client) -> dict[str, str]:
         assert (home / "big up").read_bytes() == b"R" * CUT + BIG[CUT:]
     if can("rename"):
         client.rename("up/odd", "up/very odd [now]")
-        assert sorted(os.listdir(home / "up" / "very odd [now]")) == sorted([*odd_names(kind), "empty"])
+        assert sorted(os.listdir(home / "up" / "very odd [now]")) == sorted([*ODD, "empty"])
     if can("delete"):
         plant(client.server, "up/a name", b"to be deleted")
         client.delete("up/a name")
@@ -208,7 +220,7 @@ def record(client: Client, steps: dict[str, str]) -> None:
         "version": kind.version(),
         "way": way,
         "steps": steps,
-        "mishandles": kind.mishandles,
+        "limits": kind.limits(),
     }
     Path(folder, f"{kind.name}-{way}.json").write_text(json.dumps(document, ensure_ascii=False))
 

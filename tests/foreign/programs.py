@@ -19,10 +19,10 @@ def _private(path: Path, text: str) -> Path:
 
 class Curl(Client):
     name = "curl"
+    except_for = "7.87 and 7.88 forget TLS on active data connections (curl#10666)"
 
     @classmethod
     def ways(cls) -> list[Way]:
-        """Without active mode under TLS: from 7.87 to 7.88 it forgets TLS there (curl#10666)."""
         return [way for way in super().ways() if not (way.tls and way.active)]
 
     @classmethod
@@ -75,10 +75,10 @@ class Curl(Client):
 
 class Lftp(Client):
     name = "lftp"
+    except_for = "in active mode over IPv6 it tells the address ::, which is nobody's"
 
     @classmethod
     def ways(cls) -> list[Way]:
-        """Without active mode over IPv6: for that it tells the address `::`, which is nobody's."""
         return [way for way in super().ways() if not (way.active and way.ipv6)]
 
     @classmethod
@@ -138,10 +138,7 @@ class Tnftp(Client):
         start = f"open {server.host} {server.port}\nbinary\nprompt off\n"
         script.write_text(start + "\n".join(lines) + "\nbye\n", "utf-8")
         with script.open("rb") as stdin:
-            said = run(
-                ["tnftp", "-i", "-v", "-A" if server.way.active else "-p"], self.folder, stdin=stdin
-            )
-        return said
+            return run(["tnftp", "-i", "-v", "-A" if server.way.active else "-p"], self.folder, stdin=stdin)
 
     @staticmethod
     def _text(text: object) -> str:
@@ -206,7 +203,9 @@ class Ncftp(Client):
 
     def get(self, source: str, target: Path) -> None:
         target.mkdir()
-        self._run("ncftpget", "-V", "-R", "-T", str(target), *(f"{source}/{name}" for name in self.list(source)))
+        self._run(
+            "ncftpget", "-V", "-R", "-T", str(target), *(f"{source}/{name}" for name in self.list(source))
+        )
 
     def list(self, directory: str) -> set[str]:
         server = self.server
@@ -239,9 +238,9 @@ class Ncftp(Client):
 
 class Wget(Client):
     name = "wget"
-    cannot: ClassVar[dict[str, str]] = {
-        step: "it fetches only" for step in ("put", "list", "resume put", "rename", "delete")
-    }
+    cannot: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("put", "list", "resume put", "rename", "delete"), "it fetches only"
+    )
 
     @classmethod
     def version(cls) -> str:

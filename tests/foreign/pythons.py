@@ -143,9 +143,11 @@ class Aioftp(Client):
         return names
 
     def resume_put(self, source: Path, target: str) -> None:
+        rest = source.read_bytes()[CUT:]
+
         async def work(client: aioftp.Client) -> None:
             async with client.upload_stream(target, offset=CUT) as stream:
-                await stream.write(source.read_bytes()[CUT:])
+                await stream.write(rest)
 
         self._run(work=work)
 

@@ -20,7 +20,7 @@ from tests.service import ROOT
 BEGIN = "<!-- clients: made by `python -m tests.foreign.table` -->"
 END = "<!-- /clients -->"
 PASSED = Path(__file__).with_name("passed.json")
-WAYS = {"plain": "plain", "TLS": "TLS", "active": "active", "IPv6": "IPv6"}
+WAYS = ("plain", "TLS", "active", "IPv6")
 
 
 def recorded() -> list[dict[str, Any]]:
@@ -39,9 +39,13 @@ def rendered(entries: list[dict[str, Any]]) -> str:
     for client in dict.fromkeys(entry["client"] for entry in entries):
         mine = [entry for entry in entries if entry["client"] == client]
         ways = {part for entry in mine for part in entry["way"].split("-")}
-        cells = ["✓" if word in ways else "–" for word in WAYS.values()]
-        cells += ["✓" if all(entry["steps"][step] == "passed" for entry in mine) else "–" for step in STEPS]
+        able = [word in ways for word in WAYS]
+        able += [all(entry["steps"][step] == "passed" for entry in mine) for step in STEPS]
+        cells = ["✓" if can else "-" for can in able]
         lines.append(f"| {client} {mine[0]['version']} | {' | '.join(cells)} |")
+    lines.append("")
+    for client, limits in {entry["client"]: entry["limits"] for entry in entries if entry["limits"]}.items():
+        lines.append(f"- {client}: {'; '.join(limits)}.")
     return "\n".join(lines)
 
 

@@ -87,7 +87,9 @@ def test_a_camera_that_never_says_quit(service: Service, home: Path) -> None:
     assert len(list(home.iterdir())) == 5
 
 
-@pytest.mark.parametrize("verb", ["STRU", "MODE", "STOU", "HELP", "REIN", "ACCT", "ALLO", "SYST", "NOOP", "STAT"])
+@pytest.mark.parametrize(
+    "verb", ["STRU", "MODE", "STOU", "HELP", "REIN", "ACCT", "ALLO", "SYST", "NOOP", "STAT"]
+)
 def test_verbs_of_rfc_959_that_are_never_502(device: Wire, verb: str) -> None:
     """A device that moved here from vsftpd gave up at 502 for STRU (sftpgo#1997), another for MODE (fs#451)."""
     arguments = {"STRU": "F", "MODE": "S", "STOU": "", "ACCT": "cam", "ALLO": "100"}

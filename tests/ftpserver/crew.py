@@ -3,9 +3,11 @@
 All workers accept on one socket. `only` stops the others (SIGSTOP), so that one alone can.
 """
 
+import contextlib
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +37,23 @@ def wait_until_gone(*gone: int) -> None:
     while any(state(pid) not in ("", "Z") for pid in gone):
         assert time.monotonic() < deadline, f"{gone} live"
         time.sleep(0.01)
+
+
+@contextmanager
+def started(service: Service, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A service whose end the test looks at itself; a test that fails leaves no process behind."""
+    service.start(*arguments)
+    process = service.process
+    assert process is not None
+    try:
+        yield process
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+        raise
+    finally:
+        service.process = None
 
 
 @contextmanager

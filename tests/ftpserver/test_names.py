@@ -131,6 +131,15 @@ def test_a_name_in_no_encoding_is_listed_read_renamed_and_deleted(
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "code"), [("LANG", 200), ("LANG en", 200), ("LANG EN-us", 200), ("LANG fr", 504)]
+)
+def test_replies_are_english_and_so_is_the_default(shared: Service, line: str, code: int) -> None:
+    """lftp asks for the default, which RFC 2640 section 4.1 has as LANG alone."""
+    with Wire.greeted(shared) as wire:
+        wire.say(line) >> code
+
+
 def test_nfc_brings_the_names_of_macs_and_of_the_others_together(shared: Service) -> None:
     composed, decomposed = "Übung", "U\u0308bung"
     wire, home = member(shared, "nfc", normalize="nfc")

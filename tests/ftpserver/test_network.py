@@ -84,6 +84,16 @@ def test_the_address_that_pasv_tells(tmp_path: Path, public: object, told: str) 
             wire.hear() >> 226
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("ftp.example.org", 220), ("[::1]", 220), ("::1", 220), ("127.0.0.1", 220), ("a b", 501), ("x/y", 501)],
+)
+def test_host_takes_a_name_or_an_address(service: Service, name: str, code: int) -> None:
+    """lftp says an IPv6 address without the brackets that RFC 7151 wants."""
+    with Wire.greeted(service) as wire:
+        wire.say(f"HOST {name}") >> code
+
+
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_one_listener_for_both_families(tmp_path: Path, family: socket.AddressFamily) -> None:
     with Service(tmp_path / "service", {"listen": [{"host": "::", "port": 0}]}) as service:

@@ -287,14 +287,15 @@ def tolerant_end(connection: socket.socket) -> bytes:
         b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nUSER ada\r\n",
         b"USER ada\r\nPASS x\r\n",
         b"\x16\x03\x01\x02\x00" + b"\0" * 600,
-        os.urandom(500),
+        bytes(range(256)) * 2,
         b"\r\n" * 200,
     ],
 )
 def test_who_speaks_no_tls_to_an_implicit_port_is_cut_off(shared: Service, noise: bytes) -> None:
     with socket.create_connection(shared.addresses[1], 30) as connection:
         connection.sendall(noise)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # it may have been cut off already
+            connection.shutdown(socket.SHUT_WR)
         said = tolerant_end(connection)
     assert not re.match(rb"[0-9]{3}[ -]", said)  # at most a TLS alert
     assert len(said) < 20

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftpserver.admin import ask
-from tests.ftpserver.crew import only, pids, state, wait_until_gone
+from tests.ftpserver.crew import only, pids, started, state, wait_until_gone
 from tests.service import PASSWORD, PATIENCE, Service
 from tests.wire import Wire, everything
 
@@ -88,9 +88,10 @@ def test_every_worker_serves_the_one_port_and_signs_its_log(tmp_path: Path, coun
 
 def test_the_command_line_says_how_many(tmp_path: Path) -> None:
     service = crew(tmp_path, workers=1)
-    service.start("--workers", "3")
-    assert len(pids(service)) == 3
-    service.stop()
+    with started(service, "--workers", "3") as process:
+        assert len(pids(service)) == 3
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 def test_connections_are_spread(tmp_path: Path) -> None:
@@ -287,17 +288,14 @@ def test_a_machine_that_has_no_room_for_a_process_is_told_and_given_up_on(tmp_pa
 
 def test_a_worker_that_cannot_come_back_ends_the_service(tmp_path: Path) -> None:
     service = Service(tmp_path / "service", {"workers": 2}, tls="required")
-    service.start()
-    process = service.process
-    assert process is not None
-    with only(service, 2):
-        wire = Wire.greeted(service)
-    service.certificate.unlink()
-    os.kill(pids(service)[1], signal.SIGKILL)
-    wire.hear() >> 421
-    wire.close()
-    assert process.wait(PATIENCE) == 1
-    service.process = None
+    with started(service) as process:
+        with only(service, 2):
+            wire = Wire.greeted(service)
+        service.certificate.unlink()
+        os.kill(pids(service)[1], signal.SIGKILL)
+        wire.hear() >> 421
+        wire.close()
+        assert process.wait(PATIENCE) == 1
     assert service.log.count('event="worker died" worker=1') == 6
     assert 'event="worker 1 cannot be started: the service ends"' in service.log
 
@@ -310,59 +308,50 @@ def test_a_worker_that_cannot_come_back_ends_the_service(tmp_path: Path) -> None
 def test_a_signal_ends_all_in_order(tmp_path: Path, number: signal.Signals, everybody: bool) -> None:
     """Whether the parent alone gets it, or all do, as from a terminal or from systemd."""
     service = crew(tmp_path)
-    service.start()
-    process = service.process
-    assert process is not None
-    workers = pids(service).values()
-    with member(service, 1) as one, member(service, 2) as two, two.extended() as data:
-        two.say("STOR f") >> 150
-        data.sendall(b"begun")
-        if everybody:
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
-        two.hear() >> 426
-        for wire in (one, two):
-            wire.hear() >> 421
-            wire.lost()
-    assert process.wait(PATIENCE) == 0
-    service.process = None
+    with started(service) as process:
+        workers = pids(service).values()
+        with member(service, 1) as one, member(service, 2) as two, two.extended() as data:
+            two.say("STOR f") >> 150
+            data.sendall(b"begun")
+            if everybody:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+            two.hear() >> 426
+            for wire in (one, two):
+                wire.hear() >> 421
+                wire.lost()
+        assert process.wait(PATIENCE) == 0
+        wait_until_gone(*workers)
     service.check_log()
-    wait_until_gone(*workers)
     assert list((service.state / "admin").iterdir()) == []
     assert list((service.state / "processes").iterdir()) == []
 
 
 def test_signals_that_come_again_and_again_kill_nobody(tmp_path: Path) -> None:
     service = crew(tmp_path)
-    service.start()
-    process = service.process
-    assert process is not None
-    workers = pids(service).values()
-    process.send_signal(signal.SIGTERM)
-    while any(state(pid) not in ("", "Z") for pid in workers):
-        for pid in workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-    assert process.wait(PATIENCE) == 0
-    service.process = None
+    with started(service) as process:
+        workers = pids(service).values()
+        process.terminate()
+        while any(state(pid) not in ("", "Z") for pid in workers):
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
     service.check_log()
 
 
 def test_no_worker_outlives_the_parent(tmp_path: Path) -> None:
     service = crew(tmp_path)
-    service.start()
-    process = service.process
-    assert process is not None
-    workers = pids(service).values()
-    assert {state(pid) for pid in workers} <= {"S", "R", "D"}
-    with member(service, 1) as wire:
-        process.kill()
-        wire.hear() >> 421
-    process.wait(PATIENCE)
-    service.process = None
-    wait_until_gone(*workers)
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(service.addresses[0], PATIENCE)
+    with started(service) as process:
+        workers = pids(service).values()
+        assert {state(pid) for pid in workers} <= {"S", "R", "D"}
+        with member(service, 1) as wire:
+            process.kill()
+            wire.hear() >> 421
+        process.wait(PATIENCE)
+        wait_until_gone(*workers)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(service.addresses[0], PATIENCE)
     with service:
         member(service, 2).close()

@@ -60,6 +60,8 @@ def test_every_name_that_is_listed_can_be_asked_for(encoding: str, name: bytes) 
     assert charset.inbound(charset.outbound(name)) == name
 
 
-@pytest.mark.parametrize(("encoding", "good"), [("gbk", True), ("utf-16", False), ("base64", False), ("nope", False)])
+@pytest.mark.parametrize(
+    ("encoding", "good"), [("gbk", True), ("utf-16", False), ("base64", False), ("nope", False)]
+)
 def test_which_encodings_can_be_used(encoding: str, good: bool) -> None:
     assert known(encoding) is good

@@ -307,3 +307,16 @@ def test_after_a_corrupt_ledger_every_home_is_counted_before_it_changes(state: P
     with pytest.raises(QuotaExceeded):
         tally.reserve(bytes=50)
     second.close()
+
+
+def test_less_than_nothing_is_never_believed(ledger: SqliteLedger) -> None:
+    """What another program has put there is deleted by a client: its bytes must not become room."""
+    tally = ledger.open("/h", Limits(1000, 10))
+    count(tally, 100, 2)
+    for bytes, files in ((-101, -1), (0, -3)):
+        tally.reserve().settle(bytes, files)
+        with pytest.raises(Uncounted):
+            tally.reserve(bytes=1)
+        count(tally, 100, 2)
+    tally.reserve().settle(-100, -2)
+    assert tally.usage() == Usage(0, 0)
