@@ -37,6 +37,7 @@ PROGRAMS = {
     "openssl": "openssl",
     "vsftpd": "vsftpd",
     "strace": "strace",
+    "gcc": "gcc",
 }
 
 

@@ -33,3 +33,20 @@ def test_a_wrong_name_is_told_the_right_ones() -> None:
     done = benchmarks("benchmarks", "--only", "juggling")
     assert done.returncode == 2
     assert "juggling is none of login" in done.stderr
+
+
+def test_a_run_that_is_ended_shows_what_it_has_and_leaves_nothing(tmp_path: Path) -> None:
+    arguments = ["--quick", "--peers", "pyftpdlib", "--only", "login,retr-small", "--rounds", "1000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *arguments, "--dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "login ...\n"
+        process.terminate()
+        output, _ = process.communicate(timeout=100)
+    assert "the run was cut short" in output
+    assert list(tmp_path.iterdir()) == []
