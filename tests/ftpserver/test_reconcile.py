@@ -15,6 +15,7 @@ from ftpserver import reconcile
 from ftpserver.quota.base import LedgerFault, Limits, QuotaExceeded, Uncounted, Usage
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.reconcile import Reconciler
+from ftpserver.storage.walk import walk_home
 from tests.service import PATIENCE
 
 
@@ -158,7 +159,6 @@ def test_a_stop_ends_a_long_walk_without_a_complaint(
     for i in range(200):
         (world.homes / "ada" / f"d{i}").mkdir()
     walking = threading.Event()
-    walk_home = reconcile.walk_home
 
     def seen(home: Path, homes: Path) -> Iterator[tuple[int, int]]:
         walking.set()

@@ -103,11 +103,15 @@ ANSWERS: dict[str, tuple[int, int, int, tuple[int, ...], int, int]] = {
     "SITE RMDIR -r empty": (NOT_YET, NOT_YET, 250, (226, 250), 250, 250),
     "SITE SYMLINK file link": (NOT_YET, NOT_YET, 250, (226, 250), 250, 250),
     "SITE EXEC id": (504, 504, 504, (226, 504), 504, 504),
+    # The service of this table has no certificate; with one, tests/ftpserver/test_protection.py goes on from here.
+    "AUTH TLS": (431, 431, 431, (226, 431), 431, 431),
+    "AUTH KERBEROS_V4": (504, 504, 504, (226, 504), 504, 504),
+    "PBSZ 0": (503, 503, 503, (226, 503), 503, 503),
+    "PROT P": (503, 503, 503, (226, 503), 503, 503),
+    "CCC": (533, 533, 533, (226, 533), 533, 533),
     "SMNT x": (502, 502, 502, (226, 502), 502, 502),
     "WHAT x": (500, 500, 500, (226, 500), 500, 500),
 }
-# Verbs that tests of their own pin, as what they answer depends on more than the state (TLS).
-ELSEWHERE = {"AUTH", "PBSZ", "PROT", "CCC"}
 
 _serial = count()
 
@@ -161,7 +165,7 @@ def during_a_transfer(wire: Wire, line: str, waits: bool) -> tuple[int, ...]:
 
 def test_the_table_of_states_leaves_no_verb_out() -> None:
     said = {line.split()[0] for line in ANSWERS}
-    assert set(verbs.verbs()) - said - ELSEWHERE == set()
+    assert set(verbs.verbs()) - said == set()
     subcommands = {line.split()[1] for line in ANSWERS if line.startswith("SITE ")}
     assert set(site_verbs.verbs()) - subcommands == set()
 
