@@ -51,6 +51,7 @@ class Database:
         self._name = name
         self._loss = loss
         self._thread_lock = threading.RLock()
+        self.closed = False
         self.exclusive: AbstractContextManager[bool] = self._thread_lock
         """Keeps the other threads of this process away from what stands in the file."""
         try:
@@ -141,7 +142,7 @@ class Database:
 
     def locked(self) -> "_Locked":
         """Hold the writers' lock (all threads of all processes). Raises `fault`."""
-        return _Locked(self._thread_lock, self._lock_fd, self.fault)
+        return _Locked(self)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database; call it on a thread, it syncs."""
@@ -157,28 +158,32 @@ class Database:
             logger.warning("the %s could not be checkpointed: %s", self._name, error)
 
     def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
-        os.close(self._lock_fd)
-        os.close(self._users_fd)
+        """Close the connection; whoever still uses it gets a fault."""
+        with self._thread_lock:
+            self.closed = True
+            self.connection.close()
+            os.close(self._lock_fd)
+            os.close(self._users_fd)
 
 
 class _Locked:
-    __slots__ = ("_fault", "_fd", "_thread_lock")
+    __slots__ = ("_database", "_fd", "_thread_lock")
 
-    def __init__(self, thread_lock: "threading.RLock", fd: int, fault: Fault) -> None:
-        self._thread_lock = thread_lock
-        self._fd = fd
-        self._fault = fault
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._thread_lock = database._thread_lock
+        self._fd = database._lock_fd
 
     def __enter__(self) -> None:
         self._thread_lock.acquire()
         try:
+            if self._database.closed:  # the descriptor may be somebody else's by now
+                raise self._database.fault("it was closed")
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         except BaseException as error:
             self._thread_lock.release()
             if isinstance(error, OSError):
-                raise self._fault(f"the lock cannot be had: {error.strerror}") from error
+                raise self._database.fault(f"the lock cannot be had: {error.strerror}") from error
             raise
 
     def __exit__(self, *exc: object) -> None:
@@ -224,4 +229,5 @@ class _Writing:
 
 
 def _is_corruption(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    code = getattr(error, "sqlite_errorcode", None)  # what Python itself finds wrong has none
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -19,7 +19,7 @@ from enum import Enum
 from functools import partial
 
 from ftpserver.data.receive import Obstacle
-from ftpserver.quota.base import Grant, HomeBusy, QuotaExceeded, Tally, Uncounted
+from ftpserver.quota.base import Grant, HomeBusy, LedgerFault, QuotaExceeded, Tally, Uncounted
 from ftpserver.storage.base import Identity, Removed, Sink, StorageBusy
 
 _LARGEST = 2**60
@@ -125,20 +125,27 @@ class Upload:
         if not complete and not self._in_place and not self._keepable(ending):
             self.abandon()
             return Fate.DROPPED
-        with self._tally.act(wait):
-            try:
-                self._check_place()
-                return self._finish_locked(complete)
-            except (FileExistsError, StorageBusy, QuotaExceeded):  # nothing has changed
-                self.abandon()
-                if complete:
-                    raise
-                return Fate.DROPPED
-            except Uncounted:  # nothing has changed: try again after a count
+        try:
+            with self._tally.act(wait):
+                return self._finish_in_act(complete)
+        except LedgerFault:  # also when the act could not begin
+            self._abandon_unknown()
+            raise
+
+    def _finish_in_act(self, complete: bool) -> Fate:
+        try:
+            self._check_place()
+            return self._finish_locked(complete)
+        except (FileExistsError, StorageBusy, QuotaExceeded):  # nothing has changed
+            self.abandon()
+            if complete:
                 raise
-            except BaseException:
-                self._abandon_unknown()
-                raise
+            return Fate.DROPPED
+        except Uncounted:  # nothing has changed: try again after a count
+            raise
+        except BaseException:
+            self._abandon_unknown()
+            raise
 
     def _keepable(self, ending: Ending) -> bool:
         new = self._sink.existing is None

@@ -118,6 +118,8 @@ class SqliteGrant:
         """See quota.base.Grant."""
         books, limits = self._books, self._holder.limits
         with books.database.exclusive:
+            if books.database.closed:
+                raise LedgerFault("the ledger that granted it is lost")
             before, self._spent = self._spent, total
             missing = total - self._credit - self._reserved
             if missing <= 0:

@@ -75,9 +75,11 @@ class SqliteLedger:
     def stay(self, books: Books) -> None:
         """What is done with these books may outlive the session, on a thread; `leave` ends it.
 
-        Raises LedgerFault when they are closed already.
+        Raises LedgerFault when they are closed already, or the ledger is: another one may promise the same room now.
         """
         with self._guard:
+            if self._database.closed:
+                raise LedgerFault(f"{books.path}: the ledger that granted it is lost")
             if self._homes.get(books.path) is not books:
                 raise LedgerFault(f"{books.path}: the session has ended")
             books.users += 1

@@ -495,3 +495,38 @@ def test_what_others_add_is_found_by_the_next_count(home: Home, place: Place) ->
     home.recount()
     with pytest.raises(QuotaExceeded):
         store(home, "a", b"y" * 31)
+
+
+# The home itself ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_home_that_was_moved_away_changes_nothing_any_more(place: Place, replaced: bool) -> None:
+    """The books are of whatever has its path now: they are counted anew, and only from there."""
+    home = place.session(100, 5)
+    home.name = str(place.root)
+    store(home, "a", b"x" * 10)
+    running, appending = home.upload(path("b")), home.upload_in_place(path("a"), None)
+    write(running, b"y" * 10)
+    write(appending, b"z" * 10)
+    place.root.rename(place.base / "aside")
+    if replaced:
+        place.root.mkdir()
+        (place.root / "theirs").write_bytes(b"t" * 7)
+    for act in (
+        lambda: running.finish(Ending.COMPLETE),
+        lambda: appending.finish(Ending.COMPLETE),
+        lambda: home.upload(path("c")),
+        lambda: home.upload_in_place(path("a"), None),
+        lambda: home.make_directory(path("d")),
+        lambda: home.remove_file(path("a")),
+        lambda: home.rename(path("a"), path("b")),
+        lambda: home.recount(),
+    ):
+        with pytest.raises(OSError) as gone:  # noqa: PT011 - the errno is looked at
+            act()
+        assert gone.value.errno == errno.ESTALE
+    assert os.listdir(place.base / "aside") == ["a"]
+    if replaced:
+        other = place.session(100, 5)
+        assert settled(other) == Usage(7, 1)

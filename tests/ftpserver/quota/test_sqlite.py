@@ -320,3 +320,21 @@ def test_less_than_nothing_is_never_believed(ledger: SqliteLedger) -> None:
         count(tally, 100, 2)
     tally.reserve().settle(-100, -2)
     assert tally.usage() == Usage(0, 0)
+
+
+def test_what_a_closed_ledger_granted_is_worth_nothing(state: Path) -> None:
+    """Another ledger may be open by now, and promise the same room."""
+    lost = SqliteLedger(state)
+    tally = lost.open("/h", Limits(1000, 10))
+    count(tally)
+    grant = tally.reserve(bytes=500)
+    lost.close()
+    for use in (
+        lambda: grant.extend(10),
+        lambda: grant.settle(10, 0),
+        lambda: tally.reserve(),
+        lambda: tally.act().__enter__(),
+        lambda: tally.usage(),
+    ):
+        with pytest.raises(LedgerFault):
+            use()
