@@ -222,7 +222,7 @@ class Control:
         if logger.isEnabledFor(logging.DEBUG):
             event(logger, logging.DEBUG, "command", session=self.link.number, line=str(command))
         self._verb = command.verb
-        self._take_outcome(dispatch(self.peer, command, self._on_thread))
+        self._take_outcome(dispatch(self.peer, command, self._on_thread, self._facilities.patience.wait))
 
     # Outcomes ---------------------------------------------------------------------------------------------------
 
@@ -343,6 +343,7 @@ class Control:
             self._replies.say,
             self._channel.alive,
             governor,
+            self._facilities.patience,
             self._protection,
         )
         self._began = self._loop.time()

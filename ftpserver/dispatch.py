@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 OnThread = Callable[[Callable[[], T]], Awaitable[T]]
+"""Runs what may take long on a thread."""
+Outwait = Callable[[str, Callable[[], None]], Awaitable[None]]
+"""Waits, with others, until the home of this name may be tried again (patience.py)."""
 
 _UNIMPLEMENTED = frozenset({"SMNT", "ADAT", "CONF", "ENC", "MIC"})
 _PATIENCE = 10
@@ -34,7 +37,7 @@ _PORT_PAUSE = 0.5  # seconds between two looks for a passive port that has becom
 
 
 def dispatch(
-    peer: Peer, command: Command, on_thread: OnThread[Outcome | None]
+    peer: Peer, command: Command, on_thread: OnThread[Outcome], outwait: Outwait
 ) -> Outcome | Awaitable[Outcome]:
     """What a command comes to; every error that a client can cause is its reply."""
     row: Row | None = None
@@ -47,12 +50,12 @@ def dispatch(
         answer = row.handler(peer, argument)
     except (Uncounted, HomeBusy, NoPort) as error:
         assert row is not None
-        return _persist(peer, row, argument, error, on_thread)
+        return _persist(peer, row, argument, error, on_thread, outwait)
     except Exception as error:
         _forget(peer, row, failed=True)
         return _reply(error)
     if isinstance(answer, Later):
-        return _persist(peer, row, argument, answer, on_thread)
+        return _persist(peer, row, argument, answer, on_thread, outwait)
     _forget(peer, row)
     return answer
 
@@ -100,7 +103,12 @@ def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
 
 
 async def _persist(
-    peer: Peer, row: Row, argument: object, first: Later | Exception, on_thread: OnThread[Outcome | None]
+    peer: Peer,
+    row: Row,
+    argument: object,
+    first: Later | Exception,
+    on_thread: OnThread[Outcome],
+    outwait: Outwait,
 ) -> Outcome:
     """Finish on a thread what could not be answered at once, trying again after a count."""
     assert isinstance(peer, Session)
@@ -109,12 +117,10 @@ async def _persist(
         for _ in range(_PATIENCE):
             try:
                 if isinstance(answer, Exception):
-                    await _outwait(answer, peer, on_thread)
+                    await _outwait(answer, peer, outwait)
                     answer = row.handler(peer, argument)
                 if isinstance(answer, Later):
-                    finished = await on_thread(answer.work)
-                    assert finished is not None
-                    return finished
+                    return await on_thread(answer.work)
                 return answer
             except (Uncounted, HomeBusy, NoPort) as again:
                 answer = again
@@ -125,12 +131,12 @@ async def _persist(
         _forget(peer, row)
 
 
-async def _outwait(obstacle: Exception, session: Session, on_thread: OnThread[Outcome | None]) -> None:
+async def _outwait(obstacle: Exception, session: Session, outwait: Outwait) -> None:
     """Do, or wait for, what lets the command be carried out."""
     if isinstance(obstacle, Uncounted):
-        await on_thread(partial(session.home.recount, obstacle.others))
+        await outwait(session.home.name, partial(session.home.recount, obstacle.others))
     elif isinstance(obstacle, HomeBusy):
-        await on_thread(session.home.wait_until_quiet)
+        await outwait(session.home.name, session.home.wait_until_quiet)
     else:
         await asyncio.sleep(_PORT_PAUSE)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ftpserver.config.settings import Limits
 from ftpserver.login import Desk
+from ftpserver.patience import Patience
 from ftpserver.tls import TlsService
 
 
@@ -16,5 +17,6 @@ class Facilities:
     loop: asyncio.AbstractEventLoop
     desk: Desk
     pool: Executor
+    patience: Patience
     tls: TlsService
     limits: Limits

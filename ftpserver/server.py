@@ -38,6 +38,7 @@ from ftpserver.facilities import Facilities
 from ftpserver.listener import ControlListener
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk
+from ftpserver.patience import Patience
 from ftpserver.presence import Crowd, Presence
 from ftpserver.quota.base import LedgerFault
 from ftpserver.quota.refusals import RefusalMemory
@@ -89,6 +90,7 @@ class Service:
         self._settings = settings
         self._seat = seat
         self._pool = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
+        self._patience = Patience(loop)
         self._ledger = open_ledger(settings.state)
         self._checker = PasswordChecker()
         self._checker.prepare()
@@ -112,7 +114,9 @@ class Service:
             Crowd("user", self._counted_together()),
         )
         self._tls = TlsService(settings.tls)
-        self._facilities = Facilities(loop, self._desk, self._pool, self._tls, settings.limits)
+        self._facilities = Facilities(
+            loop, self._desk, self._pool, self._patience, self._tls, settings.limits
+        )
         self._controls: set[Control] = set()
         self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
         self._reconciler = Reconciler(
@@ -289,6 +293,7 @@ class Service:
         self._passive.close()
         self._checker.close()
         self._reconciler.stop()
+        self._patience.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._presence.close()
         self._ledger.close()

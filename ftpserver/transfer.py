@@ -9,7 +9,6 @@ drained, not reset; a download that breaks is reset, so that nobody takes the pa
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 import ssl
@@ -26,40 +25,24 @@ from ftpserver.data.pace import Governor
 from ftpserver.data.port import SessionPort
 from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
-from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks, Shrunk
+from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
 from ftpserver.data.text import FromNetwork, ToNetwork
+from ftpserver.failure import TLS_NOT_RESUMED, Aborted, is_network, reply_to_failure, tls_failure
 from ftpserver.log import event
 from ftpserver.notice import notice
 from ftpserver.outcome import Receive, Send, Tell
+from ftpserver.patience import Patience
 from ftpserver.protection import Protection
 from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
-from ftpserver.refusal import reply_to
 from ftpserver.session import Session
 from ftpserver.upload import Ending, Fate
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
 
-_REUSE = (
-    "The data connection must resume the TLS session of the control connection"
-    " (server setting tls.data_session_reuse: require)."
-)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 _DRAIN_SECONDS = 30.0
-_NETWORK_ERRNOS = frozenset(
-    {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
-)
-
-
-class Aborted(Exception):
-    """The transfer was ended from our side; `reason` goes into the 426."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-TlsRefused = Aborted("The TLS session was not resumed")
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +57,7 @@ class Surroundings:
     """Whether the control connection has not ended."""
     governor: Governor | None
     """How fast and how much may be moved."""
+    patience: Patience
     protection: Protection
     """What gives a data connection its TLS side."""
 
@@ -161,18 +145,17 @@ class Transfer:
 
     def _shaken(self, error: Exception | None) -> None:
         if error is None and self._secure is not None and not self._may_resume(self._secure):
-            error = TlsRefused
+            error = TLS_NOT_RESUMED
         if error is None:
             self._move()
             return
-        if error is TlsRefused and isinstance(self._job, Receive):
+        if error is TLS_NOT_RESUMED and isinstance(self._job, Receive):
             self._drain_connection()
         else:
-            self._close_connection(reset=error is not TlsRefused)
+            self._close_connection(reset=error is not TLS_NOT_RESUMED)
         release(self._job)
         self._log(error)
-        text = "The TLS handshake on the data connection failed." if error is not TlsRefused else _REUSE
-        self._finish(Reply(522, (text,)))
+        self._finish(tls_failure(error))
 
     def _may_resume(self, secure: ssl.SSLSocket) -> bool:
         """Whether the TLS session was resumed, or need not be."""
@@ -197,13 +180,16 @@ class Transfer:
                 self._converter(job),
                 around.governor,
                 self._ended,
-                around.pool,
+                self._outwait,
             )
         if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
             return FileSender(around.loop, connection, job.source, around.governor, self._ended)
         return ChunkSender(
             around.loop, connection, self._chunks(job), around.pool, around.governor, self._ended
         )
+
+    def _outwait(self, remove: Callable[[], None]) -> "asyncio.Future[None]":
+        return self._around.patience.wait(self._session.home.name, remove)
 
     def _converter(self, job: Receive) -> Converter | None:
         text = FromNetwork() if job.text else None
@@ -229,7 +215,7 @@ class Transfer:
         self._close_connection(reset=error is not None)
         release(self._job)
         self._log(error)
-        self._finish(Reply(226, ("Transfer complete.",)) if error is None else _failure(error))
+        self._finish(Reply(226, ("Transfer complete.",)) if error is None else reply_to_failure(error))
 
     def _cut_short(self, job: Send) -> Exception | None:
         """A file that became shorter while it was sent was not sent as the 150 said."""
@@ -244,22 +230,47 @@ class Transfer:
             error = self._incomplete(job)
         ending = Ending.COMPLETE
         if error is not None:
-            ending = Ending.CUT if isinstance(error, Aborted) or _is_network(error) else Ending.REFUSED
+            ending = Ending.CUT if isinstance(error, Aborted) or is_network(error) else Ending.REFUSED
         if ending is Ending.REFUSED:
             self._drain_connection()
         else:
             self._close_connection(reset=isinstance(error, Aborted))
+        self._place(job, ending, error, _TRIES)
+
+    def _place(self, job: Receive, ending: Ending, error: Exception | None, tries: int) -> None:
+        """Put the file in place or not; where the home is busy, after waiting with the others who wait for it."""
+        if not tries:
+            self._place_on_thread(job, ending, error)
+            return
         try:
             fate = job.upload.finish(ending)
         except HomeBusy:
             self._settling = True
-            finishing = partial(job.upload.finish, ending, wait=True)
-            future = self._around.loop.run_in_executor(self._around.pool, finishing)
-            future.add_done_callback(lambda done: self._settled(job, error, done.exception(), _result(done)))
+            home = self._session.home
+            waiting = self._around.patience.wait(home.name, home.wait_until_quiet)
+            waiting.add_done_callback(lambda done: self._waited(done, job, ending, error, tries - 1))
         except Exception as failure:
             self._settled(job, error, failure, None)
         else:
             self._settled(job, error, None, fate)
+
+    def _waited(
+        self,
+        done: "asyncio.Future[None]",
+        job: Receive,
+        ending: Ending,
+        error: Exception | None,
+        tries: int,
+    ) -> None:
+        if not done.cancelled():
+            done.exception()  # the next try meets the same fault and tells it
+        self._place(job, ending, error, tries)
+
+    def _place_on_thread(self, job: Receive, ending: Ending, error: Exception | None) -> None:
+        """Others were always quicker, or a pool has to be counted: hold a thread until it is done."""
+        finishing = partial(job.upload.finish, ending, wait=True)
+        future = self._around.loop.run_in_executor(self._around.pool, finishing)
+        future.add_done_callback(lambda done: self._settled(job, error, done.exception(), _result(done)))
 
     def _judge_close_notify(self, error: Exception | None) -> Exception | None:
         """Under TLS an end without close_notify may be a cut, but many clients never say it.
@@ -300,7 +311,7 @@ class Transfer:
             return
         if isinstance(error, QuotaExceeded):
             self._session.home.refused(job.path, error)
-        reply = _failure(error)
+        reply = reply_to_failure(error)
         if fate is Fate.KEPT:
             reply = Reply(reply.code, (f"{reply.lines[0]} What came is kept: resume it or delete it.",))
         self._finish(reply)
@@ -361,23 +372,3 @@ def release(job: Send | Tell | Receive) -> None:
 
 def _result(future: "asyncio.Future[Fate]") -> Fate | None:
     return None if future.exception() is not None else future.result()
-
-
-def _is_network(error: Exception) -> bool:
-    if isinstance(error, ConnectionError | TimeoutError | ssl.SSLError):
-        return True
-    return isinstance(error, OSError) and error.errno in _NETWORK_ERRNOS
-
-
-def _failure(error: Exception) -> Reply:
-    if isinstance(error, Aborted):
-        return Reply(426, (f"{error.reason}; transfer aborted.",))
-    if _is_network(error):
-        return Reply(426, ("The data connection broke; transfer aborted.",))
-    if isinstance(error, Shrunk):
-        return Reply(451, ("The file became shorter while it was sent; transfer aborted.",))
-    reply = reply_to(error)
-    if reply is None:
-        logger.exception("a transfer failed", exc_info=error)
-        return Reply(451, ("The server failed to do this; the administrator's log says why.",))
-    return reply

@@ -172,7 +172,7 @@ class Playbook:
     def say(self, line: str | bytes) -> Said:
         """Carry out one command."""
         data = line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
-        outcome = self._wait(dispatch(self.peer, Command.decode(data), self._on_thread))
+        outcome = self._wait(dispatch(self.peer, Command.decode(data), self._on_thread, self._outwait))
         if isinstance(outcome, Identify):
             outcome = self.desk.identify(self._visitor(), outcome.name)
         elif isinstance(outcome, Login):
@@ -211,6 +211,9 @@ class Playbook:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(None, work)
+
+    async def _outwait(self, home: str, work: Callable[[], None]) -> None:
+        await self._on_thread(work)
 
     @staticmethod
     async def _finished(coming: Awaitable[T]) -> T:

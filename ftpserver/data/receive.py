@@ -14,7 +14,6 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Protocol
 
 from ftpserver.data.convert import Converter
@@ -36,6 +35,10 @@ class Target(Protocol):
         """Make sure that the file may reach to byte `end`, or raise what refuses it."""
 
 
+Outwait = Callable[[Callable[[], None]], "asyncio.Future[None]"]
+"""Has an obstacle removed on a thread."""
+
+
 class Obstacle(Exception):
     """The target cannot take bytes this moment, but may after `remove` was called on a thread."""
 
@@ -47,11 +50,11 @@ class Obstacle(Exception):
 class FileReceiver(Mover):
     """Fills `target` from its offset on, until the peer ends its stream.
 
-    Where the target meets an Obstacle the receiver holds what it has read, has the obstacle removed on a thread of
-    `pool`, and goes on.
+    Where the target meets an Obstacle the receiver holds what it has read, has the obstacle removed (by `outwait`),
+    and goes on.
     """
 
-    __slots__ = ("_convert", "_held", "_most", "_pool", "_position", "_secure", "_target")
+    __slots__ = ("_convert", "_held", "_most", "_outwait", "_position", "_secure", "_target")
 
     def __init__(
         self,
@@ -61,10 +64,10 @@ class FileReceiver(Mover):
         convert: Converter | None,
         pace: Governor | None,
         on_end: OnEnd,
-        pool: Executor | None = None,
+        outwait: Outwait | None = None,
     ) -> None:
         super().__init__(loop, connection, pace, on_end)
-        self._pool = pool
+        self._outwait = outwait
         self._held = b""
         self._target = target
         self._position = target.offset
@@ -77,7 +80,10 @@ class FileReceiver(Mover):
             self._receive()
         except Obstacle as obstacle:
             self._rest()
-            future = self._loop.run_in_executor(self._pool, obstacle.remove)
+            if self._outwait is not None:
+                future = self._outwait(obstacle.remove)
+            else:
+                future = self._loop.run_in_executor(None, obstacle.remove)
             future.add_done_callback(self._removed)
 
     def _removed(self, future: "asyncio.Future[None]") -> None:
