@@ -3,10 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from ftpserver.patience import Patience
+from ftpserver.quota.base import Limits
+from ftpserver.quota.sqlite import SqliteLedger
+from tests.service import Service
+from tests.wire import Wire
 
 Scene = Callable[[Patience], Awaitable[None]]
 
@@ -80,3 +85,26 @@ def test_one_who_gives_up_disturbs_nobody() -> None:
         assert impatient.cancelled()
 
     play(scene)
+
+
+def test_a_busy_home_stalls_its_own_users_and_nobody_else(tmp_path: Path) -> None:
+    with Service(tmp_path / "service") as service:
+        service.add_user("ada")
+        service.add_user("bob")
+        with Wire.member(service, "ada") as first:
+            first.say("MKD counted") >> 257
+        ledger = SqliteLedger(service.state)
+        tally = ledger.open(str(service.home("ada")), Limits())
+        crowd = [Wire.member(service, "ada") for _ in range(12)]
+        with tally.act(wait=True):
+            for number, wire in enumerate(crowd):
+                wire.tell(f"MKD waiting{number}")
+            with Wire.member(service, "bob") as bob:
+                bob.say("STAT /") >> 213  # made on a thread
+                bob.say("MKD mine") >> 257  # his home has to be counted, on a thread too
+                bob.store("STOR file", b"x") >> 226
+        for wire in crowd:
+            wire.hear() >> 257
+            wire.close()
+        tally.close()
+        ledger.close()
