@@ -115,6 +115,10 @@ class ControlChannel:
             self._on_end("")
             return
         self._on_lines(self._reader.feed(data))
+        # A reset that came together with the data is told by no event of its own.
+        if not self.closed and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._lose()
+            return
         self._read_buffered()
 
     def _read_buffered(self) -> None:

@@ -2,8 +2,10 @@
 
 Rules: a mover never waits. It moves what it can within a bounded step (`STEP`, so that many transfers share
 the loop evenly), asks the loop to call it again, and in the end calls `on_end` exactly once, with None or the
-exception that ended it. `stop` ends it without that call. `moved` counts bytes of the network side; whoever
-wants to know about a stall looks whether it grew. The descriptors belong to the caller, who closes them.
+exception that ended it. A reader reads until the socket has no more: data and a reset that come together are
+one event to uvloop, and it tells no other after that. `stop` ends it without that call. `moved` counts bytes
+of the network side; whoever wants to know about a stall looks whether it grew. The descriptors belong to the
+caller, who closes them.
 """
 
 import asyncio

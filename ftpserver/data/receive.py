@@ -120,9 +120,7 @@ class FileReceiver(Mover):
                 self._write(_BUFFER[:count])
             else:
                 self._write(self._convert.convert(_BUFFER[:count].tobytes()))
-        self._await_readable()
-        if self._more_is_buffered():
-            self._again()
+        self._again()  # until the socket has no more: see Mover
 
     def _refuse_reset(self, end: ssl.SSLEOFError) -> None:
         """Raise what it was: before 3.12.3 Python's ssl tells a reset as an end.
@@ -140,11 +138,6 @@ class FileReceiver(Mover):
     def _finish_conversion(self) -> None:
         if self._convert is not None:
             self._write(self._convert.finish())
-
-    def _more_is_buffered(self) -> bool:
-        """TLS may hold decrypted bytes, of which the loop knows nothing."""
-        pending = getattr(self.connection, "pending", None)
-        return pending is not None and pending() > 0
 
     def _write(self, data: "bytes | memoryview") -> None:
         if not data:
@@ -185,13 +178,7 @@ class Drain(Mover):
             if not count or self.moved >= DRAIN_BYTES:
                 self._end(None)
                 return
-        self._await_readable()
-        self._again_if_buffered()
-
-    def _again_if_buffered(self) -> None:
-        pending = getattr(self.connection, "pending", None)
-        if pending is not None and pending() > 0:
-            self._again()
+        self._again()  # until the socket has no more: see Mover
 
     def _await_writable_or_readable(self) -> None:
         self._await_readable()

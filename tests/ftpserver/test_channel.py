@@ -333,3 +333,13 @@ def test_a_client_that_reads_no_reply_gets_no_handshake(end: End) -> None:
         end.channel.flush()
     end.channel.begin_tls(wrap, partial(pytest.fail, "there was a handshake"))
     assert len(end.ends) == 1
+
+
+def test_a_reset_that_comes_together_with_a_line_is_seen(end: End) -> None:
+    """uvloop tells of both in one event and of nothing after it."""
+    end.channel.resume()
+    end.client.sendall(b"NOOP\r\n")
+    reset(end.client)
+    end.until(lambda: end.ends)
+    assert end.lines == [b"NOOP"]
+    assert end.ends == ["the connection was lost"]

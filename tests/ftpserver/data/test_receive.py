@@ -14,6 +14,7 @@ from ftpserver.data.pace import Pace
 from ftpserver.data.receive import Drain, FileReceiver
 from ftpserver.data.text import FromNetwork
 from tests.ftpserver.data.conftest import Ends, Pair, read_all, turn, until
+from tests.wire import reset
 
 MIB = 1024 * 1024
 
@@ -184,3 +185,17 @@ def test_draining_is_bounded(
     client.sendall(b"x")
     until(loop, lambda: ends.calls)
     assert ends.calls == [None]
+
+
+def test_a_reset_that_comes_together_with_data_is_seen(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+) -> None:
+    """uvloop tells of both in one event and of nothing after it."""
+    ours, client = pair()
+    target, ends = File(tmp_path / "file"), Ends()
+    FileReceiver(loop, ours, target, None, None, ends).start()
+    client.sendall(b"x" * 1000)
+    reset(client)
+    until(loop, lambda: ends.calls)
+    assert isinstance(ends.calls[0], ConnectionResetError)
+    assert target.close() == b"x" * 1000
