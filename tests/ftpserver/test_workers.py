@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -46,14 +47,17 @@ def wait_until_empty(service: Service) -> None:
 
 
 def adjacent_ports() -> int:
-    """The first of two neighbouring ports that are free."""
+    """The first of two neighbouring ports that are free.
+
+    Below those that the system gives out, as other tests are given them at any time.
+    """
     while True:
+        port = random.randrange(3000, 9000)
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
 
