@@ -9,12 +9,12 @@ meanwhile, it does.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
+from ftpserver.data.passive import EXHAUSTED
 from ftpserver.session import Address
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,6 @@ _BACKLOG = 1024
 _ACCEPTS_AT_ONCE = 64
 _REST = 0.2
 _COURTESY = 0.002
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 OnConnection = Callable[[socket.socket, Address, Address], None]
 """Gets the non-blocking socket, the peer's address and our own."""
@@ -105,7 +104,7 @@ class ControlListener:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno in EXHAUSTED:
                     logger.error("a connection was not accepted: %s", error.strerror)
                     self._rest(_REST, self._resume)
                 return

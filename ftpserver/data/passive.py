@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 128
 _OPEN_AT_LEAST = 64  # so many ports are opened before an open one is used again
 _ACCEPTS_AT_ONCE = 16
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Why accepting fails while the connection stays in the queue: who tried has to rest, or the loop spins."""
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
@@ -74,7 +75,7 @@ class _Listener:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno in EXHAUSTED:
                     logger.error("a data connection was not accepted: %s", error.strerror)
                     self._loop.remove_reader(self._socket.fileno())
                     self._loop.call_later(0.1, self._resume)
