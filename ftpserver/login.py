@@ -25,12 +25,12 @@ from ftpserver.home import Home
 from ftpserver.log import event
 from ftpserver.notice import notice
 from ftpserver.outcome import Admit, Leave, Outcome
-from ftpserver.presence import Crowd
 from ftpserver.quota.base import Ledger, LedgerFault, Limits
 from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.traffic import Allowance, Meter
 from ftpserver.quota.traffic import Traffic as TrafficLedger
 from ftpserver.session import Session, Visitor
+from ftpserver.state.presence import Crowd
 from ftpserver.storage.local import LocalStorage
 from ftpserver.storage.walk import walk_home
 from ftpserver.upload import UploadPolicy

@@ -22,8 +22,8 @@ from ftpserver.auth.authenticator import Authenticator
 from ftpserver.auth.password import PasswordChecker
 from ftpserver.auth.throttle import Throttle
 from ftpserver.config.settings import load_settings
+from ftpserver.control.dispatch import dispatch
 from ftpserver.data.passive import PassivePorts
-from ftpserver.dispatch import dispatch
 from ftpserver.login import Desk
 from ftpserver.outcome import Admit, Identify, Leave, Login, Outcome, Receive, Recite, Restart, Send, Tell
 from ftpserver.quota.refusals import RefusalMemory

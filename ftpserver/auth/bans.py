@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from ftpserver.auth.memory import Key, OwnMemory
-from ftpserver.database import Database
-from ftpserver.presence import Presence
+from ftpserver.state.database import Database
+from ftpserver.state.presence import Presence
 
 FOREVER = math.inf
 TOO_MANY = "too many failed logins"

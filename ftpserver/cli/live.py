@@ -1,6 +1,6 @@
 """`ftpserver who`, `kick` and `ban`: what concerns the service that runs.
 
-Who and kick ask the processes of the service over its control sockets (ftpserver/admin.py). Bans stand in a file that
+Who and kick ask the processes of the service over its control sockets (service/admin.py). Bans stand in a file that
 they share, so they can be looked at and changed while no service runs, too, and count for the next login.
 """
 
@@ -15,16 +15,16 @@ from typing import Any
 
 import click
 
-from ftpserver.admin import Answer, NoService, Unanswered, ask
 from ftpserver.auth.bans import FOREVER, Ban, add, bans, remove
 from ftpserver.auth.throttle import ANYWHERE, subscriber
 from ftpserver.cli import Trouble
 from ftpserver.cli.context import as_owner, print_table, settings_of
 from ftpserver.config.settings import Settings
 from ftpserver.config.sizes import format_size
-from ftpserver.database import Database
 from ftpserver.log import escape
-from ftpserver.presence import PresenceFault, open_presence
+from ftpserver.service.admin import Answer, NoService, Unanswered, ask
+from ftpserver.state.database import Database
+from ftpserver.state.presence import PresenceFault, open_presence
 
 _SPAN = re.compile(r"([0-9]{1,9})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}

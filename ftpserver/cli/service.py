@@ -13,6 +13,6 @@ from ftpserver.cli.context import settings_of
 def serve(ctx: click.Context, host: str | None, port: int | None, workers: int | None) -> None:
     """Run the service until SIGTERM or SIGINT."""
     settings = settings_of(ctx).with_overrides(host=host, port=port, workers=workers)
-    from ftpserver.workers import serve as run
+    from ftpserver.service.workers import serve as run
 
     ctx.exit(run(settings))

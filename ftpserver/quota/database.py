@@ -1,4 +1,4 @@
-"""The ledger's file: the shared database of ftpserver/database.py with the ledger's tables.
+"""The ledger's file: the shared database of ftpserver/state/database.py with the ledger's tables.
 
 A start after an unclean stop under another boot id marks every home as uncounted (processes.py), as a power cut may
 lose the last transactions. Nothing is lost with a corrupt file but the counts, which are counted again: the limits
@@ -7,9 +7,9 @@ live in the account files.
 
 from pathlib import Path
 
-from ftpserver import database
 from ftpserver.quota.base import LedgerFault
 from ftpserver.quota.schema import SCHEMA
+from ftpserver.state import database
 
 FILE_NAME = "ledger.sqlite3"
 LOCK_NAME = "ledger.lock"

@@ -1,6 +1,6 @@
 """Which processes hold reservations, and which of them are dead.
 
-Each process that opens the ledger keeps a lock that ends with it (ftpserver/liveness.py) and a row. Whoever finds a
+Each process that opens the ledger keeps a lock that ends with it (state/liveness.py) and a row. Whoever finds a
 row without a living lock voids it: its reservations and loans vanish and the homes it had touched are counted before
 their next change (design.md §4). The lock is taken before the row is written, so a row always has a lock to look for.
 """
@@ -8,8 +8,8 @@ their next change (design.md §4). The lock is taken before the row is written, 
 import logging
 from pathlib import Path
 
-from ftpserver.liveness import Lifeline
 from ftpserver.quota.database import Database
+from ftpserver.state.liveness import Lifeline
 
 logger = logging.getLogger(__name__)
 

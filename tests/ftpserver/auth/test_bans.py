@@ -20,8 +20,8 @@ from ftpserver.auth.bans import (
     remove,
 )
 from ftpserver.auth.memory import Key
-from ftpserver.database import Database
-from ftpserver.presence import Presence, open_presence
+from ftpserver.state.database import Database
+from ftpserver.state.presence import Presence, open_presence
 
 ADA: Key = ("192.0.2.1", "ada")
 NOW = 1_800_000_000.0

@@ -9,7 +9,7 @@ import pytest
 from ftpserver.auth.bans import FOREVER, Ban, SharedMemory, add
 from ftpserver.auth.memory import Memory, OwnMemory
 from ftpserver.auth.throttle import ANYWHERE, Throttle, subscriber
-from ftpserver.presence import Presence, open_presence
+from ftpserver.state.presence import Presence, open_presence
 from tests.ftpserver.auth.conftest import Clock
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.presence import open_presence
+from ftpserver.state.presence import open_presence
 from tests.ftpserver.cli.conftest import Run
 from tests.ftpserver.crew import only, pids
 from tests.service import PASSWORD, Service

@@ -19,9 +19,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         seen.append(settings)
         return 7
 
-    module = ModuleType("ftpserver.workers")
+    module = ModuleType("ftpserver.service.workers")
     module.serve = serve  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ftpserver.workers", module)
+    monkeypatch.setitem(sys.modules, "ftpserver.service.workers", module)
     return seen
 
 

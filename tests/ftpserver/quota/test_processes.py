@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import ftpserver.quota.processes as processes
-from ftpserver.liveness import FOLDER
 from ftpserver.quota.base import Limits, QuotaExceeded, Uncounted, Usage
 from ftpserver.quota.database import Database
 from ftpserver.quota.processes import ProcessRegister
 from ftpserver.quota.sqlite import SqliteLedger
+from ftpserver.state.liveness import FOLDER
 from tests.ftpserver.quota.conftest import Peer, count
 
 LIMITS = Limits(1000, 10)

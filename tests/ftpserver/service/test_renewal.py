@@ -1,4 +1,4 @@
-"""ftpserver.renewal: accounts that change while their users are logged in, over the wire."""
+"""ftpserver.service.renewal: accounts that change while their users are logged in, over the wire."""
 
 import re
 import socket

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.database import Database
-from ftpserver.liveness import FOLDER
-from ftpserver.presence import Crowd, Presence, PresenceFault, open_presence
+from ftpserver.state.database import Database
+from ftpserver.state.liveness import FOLDER
+from ftpserver.state.presence import Crowd, Presence, PresenceFault, open_presence
 from tests.service import PASSWORD, Service
 from tests.wire import Wire
 
@@ -105,7 +105,7 @@ def test_who_leaves_leaves_nothing(opened: Open, state: Path) -> None:
 _OTHER = """
 import sys
 from pathlib import Path
-from ftpserver.presence import Crowd, Presence
+from ftpserver.state.presence import Crowd, Presence
 crowd = Crowd("user", Presence(Path(sys.argv[1])))
 print(crowd.enter("ada", 2), crowd.enter("ada", 2), flush=True)
 sys.stdin.read()

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from ftpserver.commands import verbs
-from ftpserver.dispatch import dispatch
+from ftpserver.control.dispatch import dispatch
 from ftpserver.outcome import Outcome, Receive
 from ftpserver.quota.base import HomeBusy, Uncounted
 from ftpwire.command import Command

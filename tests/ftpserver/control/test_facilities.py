@@ -1,11 +1,11 @@
-"""ftpserver.facilities: values that a reload replaces and does not change."""
+"""ftpserver.control.facilities: values that a reload replaces and does not change."""
 
 import dataclasses
 
 import pytest
 
 from ftpserver.config.settings import Limits
-from ftpserver.facilities import Facilities
+from ftpserver.control.facilities import Facilities
 
 
 def test_a_reload_makes_others_and_leaves_these() -> None:

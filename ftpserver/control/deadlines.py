@@ -9,8 +9,8 @@ import asyncio
 from typing import Protocol
 
 from ftpserver.config.settings import Limits
+from ftpserver.control.transfer import Transfer
 from ftpserver.session import Peer, Session
-from ftpserver.transfer import Transfer
 
 _SHORTEST_TICK = 0.05
 

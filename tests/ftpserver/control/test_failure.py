@@ -1,12 +1,12 @@
-"""ftpserver.failure: which reply says what ended a transfer."""
+"""ftpserver.control.failure: which reply says what ended a transfer."""
 
 import errno
 import ssl
 
 import pytest
 
+from ftpserver.control.failure import TLS_NOT_RESUMED, Aborted, is_network, reply_to_failure, tls_failure
 from ftpserver.data.send import Shrunk
-from ftpserver.failure import TLS_NOT_RESUMED, Aborted, is_network, reply_to_failure, tls_failure
 from ftpserver.quota.base import QuotaExceeded
 
 

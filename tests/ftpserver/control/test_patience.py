@@ -1,4 +1,4 @@
-"""ftpserver.patience: one thread a home, however many wait for it."""
+"""ftpserver.control.patience: one thread a home, however many wait for it."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.patience import Patience
+from ftpserver.control.patience import Patience
 from ftpserver.quota.base import Limits
 from ftpserver.quota.sqlite import SqliteLedger
 from tests.service import Service

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ftpserver.liveness import FOLDER, Lifeline
+from ftpserver.state.liveness import FOLDER, Lifeline
 
 _OTHER = """
 import sys
 from pathlib import Path
-from ftpserver.liveness import Lifeline
+from ftpserver.state.liveness import Lifeline
 line = Lifeline(Path(sys.argv[1]))
 print(line.token, flush=True)
 sys.stdin.read()

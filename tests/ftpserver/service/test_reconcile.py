@@ -1,4 +1,4 @@
-"""ftpserver.reconcile: what other programs do to homes is found and booked, and running uploads keep what they have."""
+"""ftpserver.service.reconcile: what other programs do is found and booked, and running uploads keep what they have."""
 
 import fcntl
 import logging
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver import reconcile
 from ftpserver.quota.base import LedgerFault, Limits, QuotaExceeded, Uncounted, Usage
 from ftpserver.quota.sqlite import SqliteLedger
-from ftpserver.reconcile import Reconciler
+from ftpserver.service import reconcile
+from ftpserver.service.reconcile import Reconciler
 from ftpserver.storage.walk import walk_home
 from tests.service import PATIENCE
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from ftpserver.accounts.account import Account
 from ftpserver.accounts.store import AccountStore
 from ftpserver.config.fault import Faulty
-from ftpserver.control import Control
+from ftpserver.control.connection import Control
 from ftpserver.log import event
 from ftpserver.login import Desk
 from ftpserver.quota.base import LedgerFault

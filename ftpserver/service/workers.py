@@ -25,14 +25,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ftpserver.admin import prepare
-from ftpserver.board import Board, Seat
 from ftpserver.config.fault import Fault, Faulty
 from ftpserver.config.settings import Settings
-from ftpserver.listener import bind, plain, shown
 from ftpserver.log import event, log_directly
 from ftpserver.login import staging_of
-from ftpserver.server import Sockets, renewed, run
+from ftpserver.service.admin import prepare
+from ftpserver.service.listener import bind, plain, shown
+from ftpserver.service.server import Sockets, renewed, run
+from ftpserver.state.board import Board, Seat
 from ftpserver.storage.hidden import sweep_staging
 
 logger = logging.getLogger(__name__)

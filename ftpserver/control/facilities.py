@@ -5,8 +5,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ftpserver.config.settings import Limits
+from ftpserver.control.patience import Patience
 from ftpserver.login import Desk
-from ftpserver.patience import Patience
 from ftpserver.tls import TlsService
 
 

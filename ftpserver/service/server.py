@@ -22,31 +22,31 @@ from types import FrameType
 import uvloop
 
 from ftpserver.accounts.store import AccountStore
-from ftpserver.admin import AdminSocket
 from ftpserver.auth.authenticator import Authenticator
 from ftpserver.auth.bans import SharedMemory
 from ftpserver.auth.password import PasswordChecker
 from ftpserver.auth.throttle import Throttle
-from ftpserver.board import Seat
 from ftpserver.config.fault import Faulty
 from ftpserver.config.settings import Settings, load_settings
-from ftpserver.control import Control
+from ftpserver.control.connection import Control
+from ftpserver.control.facilities import Facilities
+from ftpserver.control.patience import Patience
 from ftpserver.data.announce import Announcer
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
-from ftpserver.facilities import Facilities
-from ftpserver.listener import ControlListener
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk
-from ftpserver.patience import Patience
-from ftpserver.presence import Crowd, Presence
 from ftpserver.quota.base import LedgerFault
 from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.quota.unavailable import UnavailableLedger
-from ftpserver.reconcile import Reconciler
-from ftpserver.renewal import Renewal
+from ftpserver.service.admin import AdminSocket
+from ftpserver.service.listener import ControlListener
+from ftpserver.service.reconcile import Reconciler
+from ftpserver.service.renewal import Renewal
 from ftpserver.session import Address, Link, Session
+from ftpserver.state.board import Seat
+from ftpserver.state.presence import Crowd, Presence
 from ftpserver.tls import TlsFault, TlsService
 from ftpwire.reply import Reply
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.admin import ask
+from ftpserver.service.admin import ask
 from tests.ftpserver.crew import only, pids, started, state, wait_until_gone
 from tests.service import PASSWORD, PATIENCE, Service
 from tests.wire import Wire, everything

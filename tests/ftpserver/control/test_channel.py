@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from ftpserver.channel import ControlChannel, Lines
 from ftpserver.config.settings import Tls
+from ftpserver.control.channel import ControlChannel, Lines
 from ftpserver.tls import TlsService
 from tests.certificates import pair as certificate
 from tests.ftpserver.data.conftest import Pair, loop, pair, read_all, turn, until  # noqa: F401 - two are fixtures

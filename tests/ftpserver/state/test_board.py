@@ -2,7 +2,7 @@
 
 import os
 
-from ftpserver.board import Board, Seat
+from ftpserver.state.board import Board, Seat
 
 
 def seats(count: int) -> list[Seat]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.database import Database
+from ftpserver.state.database import Database
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS thing (name TEXT NOT NULL);"
 

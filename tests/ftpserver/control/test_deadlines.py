@@ -1,4 +1,4 @@
-"""ftpserver.deadlines: which deadline holds, driven on a loop whose clock is turned by hand."""
+"""ftpserver.control.deadlines: which deadline holds, driven on a loop whose clock is turned by hand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ftpserver.config.settings import Limits
-from ftpserver.deadlines import Deadlines
+from ftpserver.control.deadlines import Deadlines
 from ftpserver.session import Link, Peer, Visitor
 from tests.playbook import Playbook
 

@@ -18,6 +18,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
+from ftpserver.control.failure import TLS_NOT_RESUMED, Aborted, is_network, reply_to_failure, tls_failure
+from ftpserver.control.patience import Patience
+from ftpserver.control.protection import Protection
 from ftpserver.data.convert import Converter
 from ftpserver.data.deflate import DeflatedChunks, Inflate
 from ftpserver.data.mover import Mover
@@ -27,12 +30,9 @@ from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
 from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
 from ftpserver.data.text import FromNetwork, ToNetwork
-from ftpserver.failure import TLS_NOT_RESUMED, Aborted, is_network, reply_to_failure, tls_failure
 from ftpserver.log import event
 from ftpserver.notice import notice
 from ftpserver.outcome import Receive, Send, Tell
-from ftpserver.patience import Patience
-from ftpserver.protection import Protection
 from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
 from ftpserver.session import Session
 from ftpserver.upload import Ending, Fate

@@ -2,7 +2,7 @@
 
 Sessions are counted in it by user and by address, and only where a limit asks for it: a process that admits one more
 writes how many it has, in the transaction in which it looks how many the others have, so that the limit holds exactly.
-Rows of dead processes are void (ftpserver/liveness.py). Failed logins and bans stand in the same file
+Rows of dead processes are void (ftpserver/state/liveness.py). Failed logins and bans stand in the same file
 (ftpserver/auth/bans.py), so that they hold for every process and after a restart.
 
 The file is a comfort, not a ledger: nobody is kept out because it cannot be used. A fault is logged once, each process
@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ftpserver.database import Database
-from ftpserver.liveness import Lifeline
+from ftpserver.state.database import Database
+from ftpserver.state.liveness import Lifeline
 
 logger = logging.getLogger(__name__)
 

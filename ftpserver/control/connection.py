@@ -15,12 +15,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ftpserver.channel import ControlChannel, Lines
 from ftpserver.commands import verbs
 from ftpserver.commands.table import Interrupt
-from ftpserver.deadlines import Deadlines
-from ftpserver.dispatch import dispatch
-from ftpserver.facilities import Facilities
+from ftpserver.control.channel import ControlChannel, Lines
+from ftpserver.control.deadlines import Deadlines
+from ftpserver.control.dispatch import dispatch
+from ftpserver.control.facilities import Facilities
+from ftpserver.control.protection import Protection
+from ftpserver.control.replies import Replies
+from ftpserver.control.transfer import Surroundings, Transfer, release
 from ftpserver.log import event
 from ftpserver.outcome import (
     Abort,
@@ -37,12 +40,9 @@ from ftpserver.outcome import (
     Tell,
     Unsecure,
 )
-from ftpserver.protection import Protection
 from ftpserver.quota.base import LedgerFault, TrafficExceeded
 from ftpserver.refusal import reply_to
-from ftpserver.replies import Replies
 from ftpserver.session import Link, Peer, Session, Visitor
-from ftpserver.transfer import Surroundings, Transfer, release
 from ftpwire.command import Command
 from ftpwire.errors import RemoteError
 from ftpwire.reply import Reply

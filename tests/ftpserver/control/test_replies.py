@@ -1,4 +1,4 @@
-"""ftpserver.replies: encoded, collected, and long answers that wait for their reader."""
+"""ftpserver.control.replies: encoded, collected, and long answers that wait for their reader."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ftpserver.channel import ControlChannel
+from ftpserver.control.channel import ControlChannel
+from ftpserver.control.replies import Replies
 from ftpserver.outcome import Recite
-from ftpserver.replies import Replies
 from ftpserver.session import Link
 from ftpwire.charset import Charset
 from ftpwire.reply import Reply

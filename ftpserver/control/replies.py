@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from itertools import islice
 
-from ftpserver.channel import ControlChannel
+from ftpserver.control.channel import ControlChannel
 from ftpserver.outcome import Recite
 from ftpserver.session import Link
 from ftpwire.charset import Charset

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from ftpserver.control import Control
+from ftpserver.control.connection import Control
 from ftpserver.log import event
 from ftpserver.outcome import Receive, Tell
 from ftpserver.session import Session

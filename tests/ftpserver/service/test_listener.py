@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.listener import ControlListener, OnConnection, bind, plain, shown
+from ftpserver.service.listener import ControlListener, OnConnection, bind, plain, shown
 from tests.service import Service
 from tests.wire import Wire
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from ftpserver.channel import ControlChannel
+from ftpserver.control.channel import ControlChannel
 from ftpserver.session import Link
 from ftpserver.tls import TlsService
 
