@@ -34,9 +34,13 @@ PROGRAMS = {
     "ncftpget": "ncftp",
     "ncftpls": "ncftp",
     "rclone": "rclone",
+    "filezilla": "filezilla",
+    "Xvfb": "xvfb",
+    "xdotool": "xdotool",
     "openssl": "openssl",
     "vsftpd": "vsftpd",
     "strace": "strace",
+    "bindfs": "bindfs",
     "gcc": "gcc",
 }
 
