@@ -10,6 +10,7 @@ import contextlib
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
+from unicodedata import normalize
 
 from ftpserver.accounts.account import Account
 from ftpserver.data.port import SessionPort
@@ -109,6 +110,10 @@ class Session:
     """EPSV ALL was said (RFC 2428 section 4)."""
     facts: frozenset[str] = field(default=frozenset(FACTS))
     """What MLST and MLSD tell."""
+
+    def one_spelling(self, text: str) -> str:
+        """A name or pattern to be compared with others, in the spelling that all of them share (normalize: nfc)."""
+        return text if self.account.normalize is None else normalize("NFC", text)
 
     def drop_promise(self) -> None:
         """What ALLO has reserved is not needed any more, or is about to be reserved by the upload itself."""

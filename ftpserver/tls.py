@@ -11,6 +11,8 @@ Rules (RFC 4217, and what its implementations got wrong):
 * TLS 1.3 sends tickets after the handshake. A client that uploads does not read them, and closing a socket with
   unread bytes resets it: lftp's uploads were cut so, two of 300. So a connection for an upload gets no ticket. A
   client that uses a ticket only once (curl) then has none left, so the connection after an upload need not resume.
+  A handshake that the client waits for before it says what it wants (data/early.py) gives a ticket; whether a client
+  takes it from an upload is not known.
 """
 
 import contextlib

@@ -43,7 +43,7 @@ def _two_paths(session: Session, argument: str) -> tuple[VirtualPath, VirtualPat
 def comb(session: Session, paths: list[VirtualPath]) -> Outcome:
     """Append the parts to the target, in order, and remove them."""
     target, *parts = paths
-    if len(set(paths)) != len(paths):
+    if len({session.one_spelling(path.text) for path in paths}) != len(paths):
         raise refuse(501, "A path stands twice.")
 
     def work() -> Outcome:

@@ -225,9 +225,13 @@ def _candidates(session: Session, base: VirtualPath, pattern: str) -> Iterator[E
         entries = session.home.scan(base)
     except OSError:
         return iter(())
-    matches = re.compile(translate(pattern)).match
+    matches = re.compile(translate(session.one_spelling(pattern))).match
     hidden = pattern.startswith(".")
-    return _gently_sorted(e for e in entries if matches(e.name) and (hidden or not e.name.startswith(".")))
+    return _gently_sorted(
+        entry
+        for entry in entries
+        if matches(session.one_spelling(entry.name)) and (hidden or not entry.name.startswith("."))
+    )
 
 
 def _gently_sorted(entries: Iterator[Entry]) -> Iterator[Entry]:

@@ -28,6 +28,11 @@ class Protection:
         """Whether data connections must resume the TLS session of the control connection."""
         return self._tls.reuse_required
 
+    @property
+    def private(self) -> bool:
+        """Whether data connections are protected (PROT P)."""
+        return self._link.private
+
     def begin(self, private: bool, on_secured: Callable[[], None]) -> None:
         """Begin TLS on the control connection; `private`: data connections are protected as well."""
 

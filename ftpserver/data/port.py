@@ -1,7 +1,8 @@
 """One session's data port: what PASV, EPSV, PORT and EPRT set up, and `open` turns into a connected socket.
 
 A passive connection may arrive before the transfer command or after it. Either way it was asked for once and is used
-once: the next PASV or PORT drops it.
+once: the next PASV or PORT drops it. One that arrives early and is to be private may have begun its handshake
+(early.py) when the command comes; `open` then gives its TLS side.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 
+from ftpserver.data.early import EarlyHandshake, Guard
 from ftpserver.data.passive import Expectation, PassivePorts
 
 Opened = Callable[[socket.socket | None, str], None]
@@ -24,6 +26,7 @@ class SessionPort:
         "_aimed_at",
         "_announce",
         "_arrived",
+        "_early",
         "_expectation",
         "_local",
         "_loop",
@@ -31,6 +34,8 @@ class SessionPort:
         "_opening",
         "_passive",
         "_peer",
+        "_waits",
+        "guard",
     )
 
     def __init__(
@@ -49,6 +54,10 @@ class SessionPort:
         self._announce = announce
         self._expectation: Expectation | None = None
         self._arrived: socket.socket | None = None
+        self._early: EarlyHandshake | None = None  # of what has arrived
+        self._waits = False  # the client waits for its handshake before it sends a command
+        self.guard: Guard | None = None
+        """What protects data connections; None: nothing ever does."""
         self._aimed_at: tuple[str, int] | None = None
         self._opening: socket.socket | None = None  # an active connection under way
         self._opened: Opened | None = None
@@ -72,9 +81,7 @@ class SessionPort:
     def open(self, opened: Opened) -> None:
         """Call `opened` with the connection: at once when it has arrived, else when it does."""
         if self._arrived is not None:
-            connection, self._arrived = self._arrived, None
-            self._expectation = None
-            opened(connection, "")
+            opened(*self._take())
         elif self._expectation is not None:
             self._opened = opened
         elif self._aimed_at is not None:
@@ -88,6 +95,9 @@ class SessionPort:
         if self._expectation is not None:
             self._expectation.cancel()
             self._expectation = None
+        if self._early is not None:
+            self._early.stop()
+            self._arrived, self._early = self._early.connection, None
         if self._arrived is not None:
             self._arrived.close()
             self._arrived = None
@@ -101,10 +111,28 @@ class SessionPort:
     def _arrive(self, connection: socket.socket) -> None:
         if self._opened is None:
             self._arrived = connection
+            if self.guard is not None and self.guard.private:
+                self._early = EarlyHandshake(self._loop, connection, self.guard, self._waits)
             return
         opened, self._opened = self._opened, None
         self._expectation = None
         opened(connection, "")
+
+    def _take(self) -> tuple[socket.socket | None, str]:
+        """What has arrived before the command, and why it cannot be used."""
+        connection, self._arrived = self._arrived, None
+        early, self._early = self._early, None
+        self._expectation = None
+        if early is None:
+            return connection, ""
+        connection = early.take()
+        self._waits = early.made
+        if early.broken:
+            return None, "The TLS handshake on the data connection failed."
+        if early.begun and not (self.guard and self.guard.private):
+            connection.close()
+            return None, "The data connection began TLS, and is to be clear now."
+        return connection, ""
 
     def _connect(self, address: tuple[str, int]) -> None:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET

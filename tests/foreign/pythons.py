@@ -103,7 +103,6 @@ class Ftplib(Client):
 
 class Aioftp(Client):
     name = "aioftp"
-    tls = "it waits for the data handshake before it sends the command that opens it (see RFC 4217 section 7)"
     active = "it has no active mode"
 
     @classmethod
@@ -115,11 +114,14 @@ class Aioftp(Client):
             server = self.server
             client = aioftp.Client(socket_timeout=60)
             await client.connect(server.host, server.port)
+            if server.way.tls:
+                await client.upgrade_to_tls(server.context())
             await client.login(server.user, server.password)
             try:
                 return await work(client, *arguments)
             finally:
                 await client.quit()
+                await client.stream.writer.wait_closed()  # TLS says good-bye: the loop may end before it
 
         return asyncio.run(life())
 

@@ -153,3 +153,43 @@ def test_nfc_brings_the_names_of_macs_and_of_the_others_together(shared: Service
     with wire:
         store(wire, decomposed.encode(), b"x")
         assert [path.name for path in home.iterdir()] == [decomposed]
+
+
+def test_nfc_leaves_no_name_on_the_disk_out_of_reach(shared: Service) -> None:
+    """A home that was filled from a Mac's disk, and not over FTP."""
+    composed, decomposed = "Übung", "U\u0308bung"
+    wire, home = member(shared, "nfc-found", normalize="nfc")
+    (home / decomposed).mkdir()
+    (home / decomposed / decomposed).write_bytes(b"found")
+    with wire:
+        listed = wire.fetch("NLST").removesuffix(b"\r\n")
+        assert listed == decomposed.encode()
+        for said in (listed, composed.encode()):
+            assert fetch(wire, said + b"/" + said) == b"found"
+            assert (wire.say(b"SIZE " + said + b"/" + said) >> 213).text == "5"
+            wire.say(b"CWD " + said) >> 250
+            assert wire.fetch("NLST") == listed + b"\r\n"
+            for verb in (b"NLST ", b"LIST ", b"STAT "):
+                line = verb + said[:-1] + b"*"
+                got = wire.fetch(os.fsdecode(line)) if b"STAT" not in verb else wire.say(line).text.encode()
+                assert listed in got, line
+            wire.say("CDUP") >> 250
+        store(wire, composed.encode() + b"/" + composed.encode(), b"replaced")
+        assert os.listdir(home / decomposed) == [decomposed]
+        assert fetch(wire, listed + b"/" + listed) == b"replaced"
+        wire.say(b"MKD " + composed.encode()) >> 550
+        wire.say(b"RNFR " + listed) >> 350
+        wire.say(b"RNTO " + composed.encode()) >> 250
+        assert os.listdir(home) == [composed]
+        wire.say(b"DELE " + listed + b"/" + composed.encode()) >> 250
+        wire.say(b"RMD " + listed) >> 250
+    assert list(home.iterdir()) == []
+
+
+def test_nfc_takes_the_two_spellings_of_a_part_for_one(shared: Service) -> None:
+    composed, decomposed = "Übung", "U\u0308bung"
+    wire, home = member(shared, "nfc-comb", normalize="nfc")
+    (home / composed).write_bytes(b"the only one")
+    with wire:
+        wire.say(f"COMB {composed} {decomposed}") >> 501
+    assert (home / composed).read_bytes() == b"the only one"

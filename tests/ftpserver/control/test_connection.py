@@ -353,10 +353,16 @@ def test_a_data_connection_that_never_comes(tmp_path: Path) -> None:
             (home / "file").write_bytes(b"old")
             for line in ("RETR file", "STOR file", "STOR new", "LIST"):
                 wire.say("EPSV") >> 229
-                wire.say(line) >> 425
+                assert "there was no data connection" in (wire.say(line) >> 425).text
+            _, port = wire.passive()
+            wire.say("RETR file") >> 425
+            with wire.join(port) as late:
+                assert everything(late) == b"", "it is nobody's"
+            wire.say("RETR file") >> 425
             wire.say("NOOP") >> 200
             assert os.listdir(home) == ["file"]
             assert (home / "file").read_bytes() == b"old"
+            assert wire.fetch("RETR file") == b"old"
 
 
 def test_data_that_stalls(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.certificates import make_pair
+from tests.ftpserver.test_balancer import free_ports
 from tests.secure_wire import SecureWire, client_context, implicit
 from tests.service import Service
 from tests.wire import Wire, everything, reset
@@ -275,7 +276,7 @@ def tolerant_end(connection: socket.socket) -> bytes:
     try:
         while data := connection.recv(65536):
             got += data
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLEOFError):
         pass
     return got
 
@@ -399,6 +400,146 @@ def test_a_thief_with_a_session_of_his_own_gets_nothing(tmp_path: Path, version:
                 assert tolerant_end(private) == b""
             victim.hear() >> 522
             assert victim.fetch("RETR secret") == CONTENT
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_thief_who_tries_twice_gets_nothing_either(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    """What he was refused did not use up the victim's ticket."""
+    with strict(tmp_path, data_session_reuse="require") as service:
+        service.add_user("ada")
+        with SecureWire.member_over(service, "ada", version) as victim:
+            victim.resume = False
+            for _ in range(2):
+                assert b"thief" not in victim.store("STOR file", b"thief").text.encode()
+                victim.say("SIZE file") >> 550
+            victim.resume = True
+            victim.store("STOR file", CONTENT) >> 226
+
+
+# -- data connections: a handshake before the command --------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("reuse", ["off", "prefer", "require"])
+def test_a_client_may_wait_for_the_handshake_before_its_command(
+    tmp_path: Path, reuse: str, version: ssl.TLSVersion
+) -> None:
+    with strict(tmp_path, data_session_reuse=reuse) as service:
+        service.add_user("ada")
+        with SecureWire.member_over(service, "ada", version) as wire:
+            for name in ("a", "b"):
+                with wire.private(wire.extended()) as private:
+                    wire.say(f"STOR {name}") >> 150
+                    private.sendall(CONTENT)
+                    private.unwrap()
+                wire.hear() >> 226
+                for line in (f"RETR {name}", f"RETR {name}"):
+                    with wire.private(wire.extended()) as private:
+                        wire.say(line) >> 150
+                        assert everything(private) == CONTENT
+                        if version is ssl.TLSVersion.TLSv1_3:
+                            assert bool(private.session_reused) is (reuse != "off")
+                    wire.hear() >> 226
+                assert wire.fetch(f"RETR {name}") == CONTENT  # by turns with the usual order
+            assert (service.home("ada") / "b").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_who_shakes_hands_before_his_command_must_resume_too(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    with strict(tmp_path, data_session_reuse="require") as service:
+        service.add_user("ada")
+        (service.home("ada") / "file").write_bytes(CONTENT)
+        with SecureWire.member_over(service, "ada", version) as wire:
+            for line in ("RETR file", "RETR file", "STOR file", "STOR file"):
+                wire.resume = False
+                with contextlib.suppress(OSError), wire.private(wire.extended()) as private:
+                    wire.say(line) >> 150
+                    if "STOR" in line:
+                        private.sendall(b"thief" * 99)
+                    else:
+                        assert tolerant_end(private) == b""
+                assert "tls.data_session_reuse" in (wire.hear() >> 522).text
+                wire.resume = True
+                with wire.private(wire.extended()) as private:
+                    wire.say("RETR file") >> 150
+                    assert everything(private) == CONTENT
+                wire.hear() >> 226
+
+
+def test_the_next_after_an_upload_need_not_resume_whenever_the_handshake_was(tmp_path: Path) -> None:
+    """A client that uses a ticket once (curl) may not have taken the one that came with an early handshake."""
+    with strict(tmp_path, data_session_reuse="require") as service:
+        service.add_user("ada")
+        with SecureWire.member_over(service, "ada", ssl.TLSVersion.TLSv1_3) as wire:
+            with wire.private(wire.extended()) as private:
+                wire.say("STOR file") >> 150
+                private.sendall(CONTENT)
+                private.unwrap()
+            wire.hear() >> 226
+            wire.resume = False
+            assert wire.fetch("RETR file") == CONTENT
+
+
+def descriptors(service: Service) -> int:
+    assert service.process is not None
+    return len(os.listdir(f"/proc/{service.process.pid}/fd"))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("how", ["EPSV", "REIN", "PORT 127,0,0,1,200,1", "QUIT", "the end"])
+def test_a_handshake_whose_command_never_comes_is_dropped(tmp_path: Path, how: str, whole: bool) -> None:
+    (port,) = free_ports(1)
+    settings = {"passive": {"ports": f"{port}-{port}"}}
+    with Service(tmp_path / "service", settings, tls="optional") as service:
+        service.add_user("ada")
+        with Wire.member(service, "ada") as other:
+            with SecureWire.member_over(service, "ada") as first:
+                assert first.fetch("NLST") == b""
+                before = descriptors(service)
+            wire = SecureWire.member_over(service, "ada")
+            data = wire.extended()
+            if whole:
+                data = wire.private(data)
+            else:
+                data.sendall(b"\x16\x03\x01\x02\x00\x01")
+            wire.say("ABOR") >> 226
+            if how == "the end":
+                wire.reset()
+            else:
+                wire.tell(how)
+            assert tolerant_end(data) == b""
+            data.close()
+            while descriptors(service) > before:
+                other.say("NOOP") >> 200
+            wire.close()
+
+
+def test_prot_c_after_a_handshake_leaves_no_data_connection(shared: Service, ada: str) -> None:
+    with SecureWire.member_over(shared, ada) as wire:
+        with wire.private(wire.extended()) as private:
+            wire.say("PROT C") >> 200
+            assert "TLS" in (wire.say("RETR file") >> 425).text
+            assert tolerant_end(private) == b""
+        assert Wire.fetch(wire, "RETR file") == CONTENT
+
+
+def test_a_handshake_before_the_command_that_never_ends_is_ended(tmp_path: Path) -> None:
+    settings = {"limits": {"data_seconds": 0.5}}
+    with Service(tmp_path / "service", settings, tls="optional") as service:
+        service.add_user("ada")
+        with SecureWire.member_over(service, "ada") as wire:
+            with wire.private(wire.extended()) as known:  # from now on its handshakes begin at once
+                wire.say("NLST") >> 150
+                assert everything(known) == b""
+            wire.hear() >> 226
+            data = wire.extended()
+            data.sendall(b"\x16\x03\x01\x02\x00\x01")
+            wire.say("NOOP") >> 200
+            wire.say("NLST") >> 150
+            assert wire.hear().code in (426, 522)
+            tolerant_end(data)
+            data.close()
+            assert wire.fetch("NLST") == b""
 
 
 # -- data connections: their end -----------------------------------------------------------------------------

@@ -1,15 +1,20 @@
 """A session's data port: passive or active, early or late, dropped or not."""
 
 import asyncio
+import contextlib
 import resource
+import selectors
 import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
 
+import ftpserver.data.early as early_module
 from ftpserver.data.passive import NoPort, PassivePorts
 from ftpserver.data.port import SessionPort
 from tests.ftpserver.data.conftest import turn, until
+from tests.ftpserver.data.test_early import Shield, go_on, greeting
 
 HERE = "127.0.0.1"
 
@@ -202,3 +207,133 @@ def test_ipv6(loop: asyncio.AbstractEventLoop, passive: PassivePorts, opened: Op
         port.open(opened)
         until(loop, lambda: opened.calls)
         assert opened.connection.getpeername()[0] == "::1"
+
+
+@pytest.fixture
+def shield(port: SessionPort) -> Shield:
+    """Data connections of the port are private."""
+    port.guard = made = Shield()
+    return made
+
+
+def test_who_waits_for_the_handshake_has_it_before_the_command(
+    loop: asyncio.AbstractEventLoop,
+    port: SessionPort,
+    opened: Opened,
+    shield: Shield,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(2):
+        _, number = port.listen()
+        with greeting(socket.create_connection((HERE, number))) as secure:
+            until(loop, lambda secure=secure: go_on(secure))
+            port.open(opened)
+            assert isinstance(opened.connection, ssl.SSLSocket)
+            assert opened.connection.version() == secure.version()
+        assert not port.ready
+        opened.calls.pop()[0].close()
+        monkeypatch.setattr(early_module, "_GRACE", 3600.0)  # he is known now
+
+
+def test_who_sends_the_command_with_the_handshake_is_given_no_early_one(
+    loop: asyncio.AbstractEventLoop,
+    port: SessionPort,
+    opened: Opened,
+    shield: Shield,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(early_module, "_GRACE", 3600.0)
+    _, number = port.listen()
+    with greeting(socket.create_connection((HERE, number))):
+        turn(loop)
+        port.open(opened)
+        until(loop, lambda: opened.calls)
+        assert not isinstance(opened.connection, ssl.SSLSocket)
+    assert shield.asked == []
+
+
+def test_a_guess_that_the_client_waits_is_taken_back(
+    loop: asyncio.AbstractEventLoop,
+    port: SessionPort,
+    opened: Opened,
+    shield: Shield,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its command was late, and came before the handshake was at its end."""
+    _, number = port.listen()
+    with greeting(socket.create_connection((HERE, number))):
+        until(loop, lambda: shield.asked)
+        port.open(opened)
+        assert isinstance(opened.connection, ssl.SSLSocket)
+        assert opened.connection.version() is None
+        opened.calls.pop()[0].close()
+    monkeypatch.setattr(early_module, "_GRACE", 3600.0)
+    _, number = port.listen()
+    with greeting(socket.create_connection((HERE, number))):
+        turn(loop)
+        port.open(opened)
+        until(loop, lambda: opened.calls)
+        assert not isinstance(opened.connection, ssl.SSLSocket)
+
+
+def test_a_handshake_that_fails_before_the_command_is_told_by_it(
+    loop: asyncio.AbstractEventLoop, port: SessionPort, opened: Opened, shield: Shield
+) -> None:
+    _, number = port.listen()
+    with socket.create_connection((HERE, number)) as client:
+        client.sendall(b"no handshake")
+        until(loop, lambda: shield.asked)
+        port.open(opened)
+    assert opened.calls == [(None, "The TLS handshake on the data connection failed.")]
+    assert not port.ready
+
+
+def test_what_began_tls_is_not_used_in_clear(
+    loop: asyncio.AbstractEventLoop, port: SessionPort, opened: Opened, shield: Shield
+) -> None:
+    _, number = port.listen()
+    with greeting(socket.create_connection((HERE, number))) as secure:
+        until(loop, lambda: go_on(secure))
+        shield.private = False
+        port.open(opened)
+        secure.setblocking(True)
+        assert secure.recv(1) == b""
+    assert opened.calls == [(None, "The data connection began TLS, and is to be clear now.")]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_new_arrangement_drops_a_handshake(begun: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a loop that tells what it watches."""
+    monkeypatch.setattr(early_module, "_GRACE", 0.0 if begun else 3600.0)
+    selector = selectors.EpollSelector()
+    loop = asyncio.SelectorEventLoop(selector)
+    passive = PassivePorts(loop, None)
+    port = SessionPort(loop, passive, HERE, HERE, str)
+    port.guard = shield = Shield()
+    _, number = port.listen()
+    watched = set(selector.get_map())
+    with socket.create_connection((HERE, number), 20) as client:
+        until(loop, lambda: set(selector.get_map()) > watched)
+        if begun:
+            client.sendall(b"\x16\x03\x01")  # and no more of it
+            until(loop, lambda: shield.asked)
+        port.drop()
+        assert set(selector.get_map()) == watched
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    passive.close()
+    loop.close()
+
+
+def test_in_clear_nothing_is_watched(
+    loop: asyncio.AbstractEventLoop, port: SessionPort, opened: Opened, shield: Shield
+) -> None:
+    shield.private = False
+    _, number = port.listen()
+    with socket.create_connection((HERE, number)) as client:
+        client.sendall(b"an upload that does not wait for the 150")
+        turn(loop)
+        port.open(opened)
+        until(loop, lambda: opened.calls)
+        assert opened.connection.recv(9) == b"an upload"
+    assert shield.asked == []
