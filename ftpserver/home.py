@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from ftpserver.accounts.account import Permission
-from ftpserver.quota.base import Grant, Loan, QuotaExceeded, Tally, Usage
+from ftpserver.quota.base import Grant, HomeBusy, Loan, QuotaExceeded, Tally, Usage
 from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.storage.base import Removed, Source, Storage
 from ftpserver.upload import Upload, UploadPolicy, settle_removed
@@ -60,8 +60,8 @@ class Home:
     name: str = ""
     """Its path, by which the ledger and the memory of refusals know it."""
     refusals: RefusalMemory | None = None
-    count_other: Callable[[str], None] = lambda home: None
-    """Count another home of the pool, by its path."""
+    count_pool: Callable[[str], None] = lambda pool: None
+    """Make all homes of a pool known and counted."""
     moved: bool = False
     """Another directory was seen to have its path."""
 
@@ -101,16 +101,23 @@ class Home:
         parts = [(own.bytes, limits.bytes, "bytes"), (own.files, limits.files, "entries")]
         if pool is not None:
             parts += [(pool.bytes, limits.pool_bytes, "bytes"), (pool.files, limits.pool_files, "entries")]
-        return max(
-            (Fullness(used, limit, unit) for used, limit, unit in parts if limit is not None), default=None
-        )
+        fullest = None
+        for used, limit, unit in parts:
+            if limit is not None:
+                fullness = Fullness(used, limit, unit)
+                if fullest is None or fullest < fullness:
+                    fullest = fullness
+        return fullest
 
     # Changing ---------------------------------------------------------------------------------------------------
 
-    def upload(self, path: VirtualPath, expected: int = 0, only_new: bool = False) -> Upload:
+    def upload(
+        self, path: VirtualPath, expected: int = 0, only_new: bool = False, wait: bool = False
+    ) -> Upload:
         """Begin to store a file from its first byte; `expected` bytes (ALLO) are reserved at once.
 
-        Raises OSError, PermissionDenied, QuotaExceeded, Uncounted, LedgerFault.
+        Raises OSError, PermissionDenied, QuotaExceeded, Uncounted, HomeBusy, LedgerFault. With `wait`, here and
+        below, it waits for others and is never HomeBusy: for threads.
         """
         self.check_place()
         sink = self.storage.create(path)
@@ -121,10 +128,11 @@ class Home:
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
             self._refuse_again(path, 0 if existing is None else existing.size, expected)
             if existing is None:
-                grant = self.tally.reserve(bytes=expected, files=1)
+                grant = self._reserve(wait, bytes=expected, files=1)
             else:
                 extra = max(0, expected - existing.size)
-                grant = self.tally.reserve(bytes=extra, loan=Loan(existing.identity, existing.size))
+                loan = Loan(existing.identity, existing.size)
+                grant = self._reserve(wait, bytes=extra, loan=loan, firm=bool(expected))
         except BaseException:
             sink.discard()
             raise
@@ -153,7 +161,9 @@ class Home:
         if self.refusals is not None and error.unit == "bytes" and error.pool is None:
             self.refusals.remember(self.name, path.text, error.need)
 
-    def upload_in_place(self, path: VirtualPath, offset: int | None, expected: int = 0) -> Upload:
+    def upload_in_place(
+        self, path: VirtualPath, offset: int | None, expected: int = 0, wait: bool = False
+    ) -> Upload:
         """Begin to write into a file at `offset` (None: at its end), or to make it when it is not there.
 
         Raises as `upload` does.
@@ -164,7 +174,8 @@ class Home:
             existing = sink.existing
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
             end = sink.offset + expected if expected else 0
-            grant = self.tally.reserve(
+            grant = self._reserve(
+                wait,
                 bytes=end if existing is None else max(0, end - existing.size),
                 files=1 if existing is None else 0,
                 in_place=sink.in_place,
@@ -175,10 +186,7 @@ class Home:
         return Upload(sink, grant, self.tally, self.policy, False, expected, self.recount, self.check_place)
 
     def remove_file(self, path: VirtualPath, wait: bool = False) -> None:
-        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault.
-
-        With `wait`, here and below, it waits for others and is never HomeBusy: for threads.
-        """
+        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault."""
         with self.tally.act(wait):
             self.check_place()
             grant = self.tally.reserve()
@@ -202,7 +210,7 @@ class Home:
     def _make_entry(self, make: Callable[[], None], wait: bool) -> None:
         with self.tally.act(wait):
             self.check_place()
-            grant = self.tally.reserve(files=1)
+            grant = self._reserve(wait, files=1, firm=True)
             try:
                 make()
             except BaseException:
@@ -220,6 +228,23 @@ class Home:
             grant = self.tally.reserve()
             replace = Permission.OVERWRITE in self.permissions
             self._settle_removal(grant, lambda: self.storage.rename(old, new, replace))
+
+    def _reserve(
+        self,
+        wait: bool,
+        bytes: int = 0,
+        files: int = 0,
+        loan: Loan | None = None,
+        in_place: bool = False,
+        firm: bool = False,
+    ) -> Grant:
+        try:
+            return self.tally.reserve(bytes, files, loan, in_place, firm)
+        except HomeBusy:
+            if not wait:
+                raise
+        self.tally.outwait_others()
+        return self.tally.reserve(bytes, files, loan, in_place, firm)
 
     def _settle_removal(self, grant: Grant, act: Callable[[], Removed | None]) -> None:
         try:
@@ -253,17 +278,21 @@ class Home:
             self.tally.distrust()
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.name)
 
-    def recount(self, others: tuple[str, ...] = ()) -> None:
-        """Count the home, unless it is counted, and `others` of its pool; on a thread. Raises OSError, LedgerFault."""
+    def recount(self) -> None:
+        """Count the home and those of its pool, unless they are; on a thread. Raises OSError, LedgerFault."""
         self.check_place()
         self.tally.recount(self.storage.count)
-        for other in others:
-            self.count_other(other)
+        if self.tally.limits.pool is not None:
+            self.count_pool(self.tally.limits.pool)
 
     def wait_until_quiet(self) -> None:
-        """Wait while somebody changes or counts the home; call it on a thread. Raises LedgerFault."""
+        """Wait while somebody changes or counts the home, or has room that is wanted; call it on a thread.
+
+        Raises LedgerFault.
+        """
         with self.tally.act(wait=True):
             pass
+        self.tally.outwait_others()
 
     def close(self) -> None:
         """The session has ended."""

@@ -9,9 +9,9 @@ import asyncio
 import errno
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from ftpserver.accounts.account import Account, AccountLimits, Traffic
@@ -27,10 +27,13 @@ from ftpserver.notice import notice
 from ftpserver.outcome import Admit, Leave, Outcome
 from ftpserver.quota.base import Ledger, LedgerFault, Limits
 from ftpserver.quota.refusals import RefusalMemory
+from ftpserver.quota.rolls import Rolls
 from ftpserver.quota.traffic import Allowance, Meter
 from ftpserver.quota.traffic import Traffic as TrafficLedger
 from ftpserver.session import Session, Visitor
 from ftpserver.state.presence import Crowd
+from ftpserver.storage.base import Storage
+from ftpserver.storage.composed import ComposedStorage
 from ftpserver.storage.local import LocalStorage
 from ftpserver.storage.walk import walk_home
 from ftpserver.upload import UploadPolicy
@@ -42,9 +45,14 @@ logger = logging.getLogger(__name__)
 TRIES = 3
 
 
+@lru_cache(maxsize=2)
+def _staging_in(homes: Path) -> Path:
+    return homes / ".ftpserver-staging"
+
+
 def staging_of(settings: Settings) -> Path:
     """Where uploads that will replace a file wait: beside the homes, so on their file system and in none of them."""
-    return settings.homes / ".ftpserver-staging"
+    return _staging_in(settings.homes)
 
 
 def allowances_of(account: Account, upload: bool) -> list[Allowance]:
@@ -99,6 +107,7 @@ class Desk:
     announce: Callable[[str, str], str]
     """The address to tell in a 227, from (client, local address)."""
     refusals: RefusalMemory
+    rolls: Rolls
     users: Crowd = field(default_factory=partial(Crowd, "user"))
     """Sessions by user."""
     paces: dict[str, Paces] = field(default_factory=dict)
@@ -112,7 +121,9 @@ class Desk:
         visitor.name = name
         return Reply(331, ("Password required.",))
 
-    def log_in(self, visitor: Visitor, name: str, password: bytes) -> Outcome | Awaitable[Outcome]:
+    def log_in(
+        self, visitor: Visitor, name: str, password: bytes
+    ) -> Outcome | Coroutine[object, None, Outcome]:
         """Admit, or a reply that refuses; at once when no hash has to be computed."""
         try:
             account = self.authenticator.quick(name, password, visitor.link.peer[0])
@@ -182,28 +193,42 @@ class Desk:
 
     def _open_home(self, account: Account) -> Home:
         settings = self.settings
-        path, staging = account.home_path(settings.homes), staging_of(settings)
-        if path == staging or staging in path.parents:
-            raise OSError(errno.EPERM, "that is where unfinished uploads are kept", str(path))
-        storage = LocalStorage.open(
-            Path(account.home),  # a relative one, as it stands: no link may lead to it
+        path, staging = account.home_text(settings.homes), staging_of(settings)
+        if f"{path}/".startswith(f"{staging}/"):
+            raise OSError(errno.EPERM, "that is where unfinished uploads are kept", path)
+        storage: Storage = LocalStorage.open(
+            account.home,  # a relative one, as it stands: no link may lead to it
             below=settings.homes,
             create=True,
-            staging=staging_of(settings),
+            staging=staging,
         )
+        if account.normalize is not None:
+            storage = ComposedStorage(storage)
         try:
-            tally = self.ledger.open(str(path), limits_of(account))
+            tally = self.ledger.open(path, limits_of(account))
         except BaseException:
             storage.close()
             raise
         policy = UploadPolicy(keep=settings.uploads.interrupted == "keep", durable=settings.uploads.durable)
-        return Home(storage, tally, account.permissions, policy, str(path), self.refusals, self._count)
+        return Home(storage, tally, account.permissions, policy, path, self.refusals, self._count_pool)
 
-    def _count(self, home: str) -> None:
-        """Count a home that perhaps nobody has open. Raises OSError, LedgerFault."""
-        tally = self.ledger.open(home, Limits())
+    def _count_pool(self, pool: str) -> None:
+        """Make all homes of a pool known and counted; for threads. Raises LedgerFault."""
+        ledger = self.ledger
+        try:
+            self.rolls.ensure(ledger.pools, pool)
+        except OSError as error:
+            raise LedgerFault(f"the members of {pool} cannot be told: {error}") from error
+        for home in ledger.pools.uncounted(pool):
+            self._count(ledger, home, pool)
+
+    def _count(self, ledger: Ledger, home: str, pool: str) -> None:
+        """Count a home that perhaps nobody has open. Raises LedgerFault."""
+        tally = ledger.open(home, Limits())
         try:
             tally.recount(lambda: walk_home(Path(home), self.settings.homes))
+        except OSError as error:
+            raise LedgerFault(f"{home}, of the pool {pool}, cannot be counted: {error.strerror}") from error
         finally:
             tally.close()
 
@@ -212,6 +237,8 @@ class Desk:
         account = session.account
         paces = self.paces[account.name]
         pace = paces.upload if upload else paces.download
+        if account.pool is None and account.traffic.unlimited:  # nearly everybody, and every transfer asks
+            return pace
         allowances = [allowance for allowance in allowances_of(account, upload) if allowance.limited]
         if not allowances:
             return pace

@@ -21,10 +21,10 @@ def notice(session: Session) -> str:
         fullness = session.home.fullness()
     except (Uncounted, LedgerFault):
         return ""
-    passed = max((t for t in THRESHOLDS if fullness is not None and fullness.percent >= t), default=0)
-    if fullness is None or not passed:
+    if fullness is None or fullness.percent < THRESHOLDS[0]:
         session.warned = 0
         return ""
+    passed = max(t for t in THRESHOLDS if fullness.percent >= t)
     if passed > session.warned:
         event(
             logger,

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import time
 
 from ftpserver.config.sizes import format_size
 from ftpserver.data.passive import NoPort
@@ -13,6 +14,9 @@ from ftpwire.errors import RemoteError, UnsupportedProtocol
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
+
+_TELL_AGAIN = 10.0  # seconds
+_MOST_TOLD = 100
 
 
 class Refusal(Exception):
@@ -76,7 +80,7 @@ def reply_to(error: Exception) -> Reply | None:
     if isinstance(error, PermissionDenied):
         return Reply(550, (f"This account lacks the permission to {error.permission}.",))
     if isinstance(error, LedgerFault):
-        logger.error("the quota ledger cannot be used, changes are refused: %s", error)
+        _tell_operator(str(error))
         return Reply(
             451, ("The quota ledger cannot be used, so nothing may change; tell the administrator.",)
         )
@@ -89,6 +93,20 @@ def reply_to(error: Exception) -> Reply | None:
     if isinstance(error, RemoteError):
         return Reply(501, (f"{error}.",))
     return None
+
+
+_told: dict[str, float] = {}  # what was told to the operator, and when
+
+
+def _tell_operator(fault: str) -> None:
+    """Every refusal has the same cause: the log says it now and then."""
+    now = time.monotonic()
+    if now - _told.get(fault, -_TELL_AGAIN) < _TELL_AGAIN:
+        return
+    if len(_told) >= _MOST_TOLD:
+        _told.clear()
+    _told[fault] = now
+    logger.error("the quota ledger cannot be used, changes are refused: %s", fault)
 
 
 def _os_reply(error: OSError) -> Reply:

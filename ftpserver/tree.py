@@ -44,7 +44,7 @@ def copy(home: Home, source: VirtualPath, target: VirtualPath) -> None:
 
 
 def _copy_file(home: Home, source: VirtualPath, target: VirtualPath) -> None:
-    upload = home.upload(target)
+    upload = home.upload(target, wait=True)
     try:
         _append(home, source, upload, 0)
     except BaseException:
@@ -55,7 +55,7 @@ def _copy_file(home: Home, source: VirtualPath, target: VirtualPath) -> None:
 
 def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> None:
     """Append the parts to the target, in order, then remove them. Raises as Home does."""
-    upload = home.upload_in_place(target, None, _total(home, parts))
+    upload = home.upload_in_place(target, None, _total(home, parts), wait=True)
     try:
         position = upload.offset
         for part in parts:

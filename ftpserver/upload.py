@@ -16,7 +16,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 
 from ftpserver.data.receive import Obstacle
 from ftpserver.quota.base import Grant, HomeBusy, LedgerFault, QuotaExceeded, Tally, Uncounted
@@ -76,7 +75,7 @@ class Upload:
         policy: UploadPolicy,
         replace: bool,
         expected: int,
-        recount: Callable[[tuple[str, ...]], None] = lambda others: None,
+        recount: Callable[[], None] = lambda: None,
         check_place: Callable[[], None] = lambda: None,
     ) -> None:
         self._recount = recount
@@ -105,7 +104,9 @@ class Upload:
         try:
             self._grant.extend(end - self._before)
         except Uncounted as uncounted:
-            raise Obstacle(partial(self._recount, uncounted.others)) from uncounted
+            raise Obstacle(self._recount) from uncounted
+        except HomeBusy as busy:
+            raise Obstacle(self._tally.outwait_others) from busy
 
     def finish(self, ending: Ending, wait: bool = False) -> Fate:
         """End the upload. Raises OSError, QuotaExceeded or LedgerFault when it could not be put in place.
@@ -117,7 +118,12 @@ class Upload:
         except Uncounted as uncounted:
             if not wait:
                 raise HomeBusy(str(uncounted)) from uncounted
-            self._recount(uncounted.others)
+            self._recount()
+            return self._finish(ending, wait)
+        except HomeBusy:
+            if not wait:
+                raise
+            self._tally.outwait_others()
             return self._finish(ending, wait)
 
     def _finish(self, ending: Ending, wait: bool) -> Fate:
@@ -141,7 +147,7 @@ class Upload:
             if complete:
                 raise
             return Fate.DROPPED
-        except Uncounted:  # nothing has changed: try again after a count
+        except (Uncounted, HomeBusy):  # nothing has changed: try again
             raise
         except BaseException:
             self._abandon_unknown()
@@ -168,7 +174,7 @@ class Upload:
 
         The loan holds only while the lent file is there; where there is no file any more, an entry is needed too.
         """
-        if self._sink.existing is None:
+        if self._sink.existing is None or self._grant.covers_all:
             return
         now, loan = self._sink.current(), self._grant.loan
         if now is None or (loan is not None and now != loan.identity):

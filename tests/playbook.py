@@ -27,6 +27,7 @@ from ftpserver.data.passive import PassivePorts
 from ftpserver.login import Desk
 from ftpserver.outcome import Admit, Identify, Leave, Login, Outcome, Receive, Recite, Restart, Send, Tell
 from ftpserver.quota.refusals import RefusalMemory
+from ftpserver.quota.rolls import Rolls
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.session import Link, Peer, Session, Visitor
 from ftpserver.upload import Ending, Fate
@@ -124,6 +125,7 @@ class Playbook:
             self._passive,
             lambda client, local: local,
             RefusalMemory(clock),
+            Rolls(self.settings.accounts, self.settings.homes, self.settings.state),
         )
         self.link = Link(1, (peer, 40000), (local, 21))
         self.peer: Peer = Visitor(self.link)

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -131,7 +132,8 @@ def _password(value: object) -> str:
     return value
 
 
-def _home(value: object) -> str:
+def parse_home(value: object) -> str:
+    """Return the text of a home that may be one. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError("must be a path, as text; put it in quotes")
     if not value.isprintable() or not value or value.startswith("~"):
@@ -173,6 +175,11 @@ class Traffic(Section):
     download_day: Annotated[int | None, PlainValidator(_bytes)] = None
     download_month: Annotated[int | None, PlainValidator(_bytes)] = None
 
+    @cached_property
+    def unlimited(self) -> bool:
+        """Whether nothing is limited."""
+        return (self.upload_day, self.upload_month, self.download_day, self.download_month) == (None,) * 4
+
 
 class Pool(Quota):
     """What the members of a group may hold and move together."""
@@ -207,7 +214,7 @@ class Account(Defaults):
 
     name: str
     password: Annotated[str, PlainValidator(_password)] = Field(repr=False)
-    home: Annotated[str, PlainValidator(_home)]
+    home: Annotated[str, PlainValidator(parse_home)]
     group: str | None = None
     pool: Pool | None = None
     """What the group's members share; it comes from the group's file."""
@@ -228,3 +235,8 @@ class Account(Defaults):
     def home_path(self, homes: Path) -> Path:
         """Return the directory of the home: below `homes`, or the absolute path that the file gives."""
         return homes / self.home
+
+    def home_text(self, homes: Path) -> str:
+        """Return `home_path` as text; every login asks, and a plain name needs no parsing."""
+        plain = "/" not in self.home and self.home not in (".", "..")
+        return f"{homes}/{self.home}" if plain else str(homes / self.home)

@@ -24,15 +24,16 @@ SUFFIX = ".yaml"
 
 # Two writes within one tick of the file system's clock leave the same times. A version younger than this when
 # it was read is not trusted the next time.
-_RACY_NANOSECONDS = 100_000_000
+RACY_NANOSECONDS = 100_000_000
 
-_Version = tuple[int, int, int, int, int]
+Version = tuple[int, int, int, int, int]
+"""Which writing of a file this is."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    version: _Version
-    group: _Version | None
+    version: Version
+    group: Version | None
     account: Account
 
 
@@ -60,14 +61,13 @@ class AccountStore:
         """
         if not valid_name(name):
             return None
-        file = self.file(name)
         try:
-            version = _version(os.lstat(file))
+            version = version_of(os.lstat(f"{self.directory}/{name}{SUFFIX}"))
         except FileNotFoundError:
             self._forget(name)
             return None
         except OSError as error:
-            raise Faulty([Fault(file, None, f"cannot be read: {error.strerror}")]) from error
+            raise Faulty([Fault(self.file(name), None, f"cannot be read: {error.strerror}")]) from error
         with self._lock:
             cached = self._cache.get(name)
         if (
@@ -79,13 +79,13 @@ class AccountStore:
                 if name in self._cache:
                     self._cache.move_to_end(name)
             return cached.account
-        return self._read(name, file)
+        return self._read(name, self.file(name))
 
-    def _group_version(self, account: Account) -> _Version | None:
+    def _group_version(self, account: Account) -> Version | None:
         if account.group is None:
             return None
         try:
-            return _version(os.lstat(group_file(self.directory, account.group)))
+            return version_of(os.lstat(group_file(self.directory, account.group)))
         except OSError:
             return None
 
@@ -138,8 +138,8 @@ class AccountStore:
         changed = max(status.st_ctime_ns, group[1] if group is not None else 0)
         with self._lock:
             self._cache.pop(name, None)
-            if read_at - changed > _RACY_NANOSECONDS:
-                self._cache[name] = _Cached(_version(status), group, account)
+            if read_at - changed > RACY_NANOSECONDS:
+                self._cache[name] = _Cached(version_of(status), group, account)
                 while len(self._cache) > self._capacity:
                     self._cache.popitem(last=False)
         return account
@@ -179,5 +179,6 @@ def read_account(file: Path) -> tuple[bytes, os.stat_result]:
         raise Faulty([Fault(file, None, reason)]) from error
 
 
-def _version(status: os.stat_result) -> _Version:
+def version_of(status: os.stat_result) -> Version:
+    """Return what differs when a file was written anew."""
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev

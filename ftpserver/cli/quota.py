@@ -1,21 +1,23 @@
 """`ftpserver quota ...`: what the ledger says, whether the disk agrees, counting anew; all beside a running service."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
 
-from ftpserver.accounts.account import Account
+from ftpserver.accounts.account import Account, Quota
 from ftpserver.accounts.store import AccountStore
 from ftpserver.cli import Trouble
 from ftpserver.cli.context import as_owner, print_table, settings_of
 from ftpserver.config.fault import Faulty
 from ftpserver.config.settings import Settings
 from ftpserver.config.sizes import format_size
+from ftpserver.login import limits_of
 from ftpserver.quota.audit import Finding, audit
-from ftpserver.quota.base import LedgerFault, Limits, Tally, Uncounted, Usage
+from ftpserver.quota.base import LedgerFault, Tally, Uncounted, Usage
+from ftpserver.quota.rolls import Rolls
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.storage.walk import walk_home
 
@@ -50,6 +52,7 @@ def _books(ctx: click.Context, names: tuple[str, ...]) -> Iterator[list[_Books]]
         with as_owner(settings):
             ledger = SqliteLedger(settings.state)
             try:
+                _call_rolls(ledger, accounts, settings)
                 yield [_open(ledger, account, settings) for account in accounts]
             finally:
                 ledger.close()
@@ -58,7 +61,17 @@ def _books(ctx: click.Context, names: tuple[str, ...]) -> Iterator[list[_Books]]
 
 
 def _open(ledger: SqliteLedger, account: Account, settings: Settings) -> _Books:
-    return _Books(account, ledger.open(str(account.home_path(settings.homes)), Limits()), settings)
+    return _Books(account, ledger.open(str(account.home_path(settings.homes)), limits_of(account)), settings)
+
+
+def _call_rolls(ledger: SqliteLedger, accounts: list[Account], settings: Settings) -> None:
+    """Make the homes of the pools of these accounts known. Raises Trouble, LedgerFault."""
+    rolls = Rolls(settings.accounts, settings.homes, settings.state)
+    try:
+        for pool in {account.group for account in accounts if account.group and account.pool}:
+            rolls.ensure(ledger.pools, pool)
+    except OSError as error:
+        raise Trouble(f"the members of the pools cannot be told: {error}") from error
 
 
 def _accounts(settings: Settings, names: tuple[str, ...]) -> Iterator[Account]:
@@ -84,23 +97,33 @@ def _accounts(settings: Settings, names: tuple[str, ...]) -> Iterator[Account]:
 def show(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     """Show what each home holds and may hold, as the ledger says."""
     with _books(ctx, names) as all_books:
-        rows = [(books.account, _usage(books.tally)) for books in all_books]
+        rows = [
+            (books.account, _usage(books.tally.usage), _usage(books.tally.pool_usage)) for books in all_books
+        ]
     if as_json:
-        click.echo(json.dumps([_shown(account, usage) for account, usage in rows], indent=2))
-    else:
-        head = ("NAME", "BYTES", "OF", "ENTRIES", "OF", "PROMISED")
-        print_table(head, [_shown_row(account, usage) for account, usage in rows])
+        click.echo(json.dumps([_shown(*row) for row in rows], indent=2))
+        return
+    head = ("BYTES", "OF", "ENTRIES", "OF", "PROMISED")
+    print_table(
+        ("NAME", *head), [_shown_row(account.name, account.quota, usage) for account, usage, _ in rows]
+    )
+    pools = {
+        account.group: (account.pool, usage) for account, _, usage in rows if account.group and account.pool
+    }
+    if pools:
+        click.echo()
+        print_table(("POOL", *head), [_shown_row(name, *pools[name]) for name in sorted(pools)])
 
 
-def _usage(tally: Tally) -> Usage | None:
+def _usage(ask: Callable[[], Usage | None]) -> Usage | None:
     try:
-        return tally.usage()
+        return ask()
     except Uncounted:
         return None
 
 
-def _shown(account: Account, usage: Usage | None) -> dict[str, object]:
-    return {
+def _shown(account: Account, usage: Usage | None, pool: Usage | None) -> dict[str, object]:
+    shown: dict[str, object] = {
         "name": account.name,
         "limit_bytes": account.quota.bytes,
         "limit_files": account.quota.files,
@@ -110,15 +133,24 @@ def _shown(account: Account, usage: Usage | None) -> dict[str, object]:
         "reserved_bytes": 0 if usage is None else usage.reserved_bytes,
         "reserved_files": 0 if usage is None else usage.reserved_files,
     }
+    if account.pool is not None:
+        shown["pool"] = {
+            "name": account.group,
+            "limit_bytes": account.pool.bytes,
+            "limit_files": account.pool.files,
+            "counted": pool is not None,
+            "bytes": None if pool is None else pool.bytes,
+            "files": None if pool is None else pool.files,
+        }
+    return shown
 
 
-def _shown_row(account: Account, usage: Usage | None) -> tuple[object, ...]:
-    limits = account.quota
+def _shown_row(name: str, limits: Quota, usage: Usage | None) -> tuple[object, ...]:
     files = "no limit" if limits.files is None else limits.files
     if usage is None:
-        return (account.name, "not counted yet", _size(limits.bytes), "-", files, "-")
+        return (name, "not counted yet", _size(limits.bytes), "-", files, "-")
     promised = _size(usage.reserved_bytes)
-    return (account.name, _size(usage.bytes), _size(limits.bytes), usage.files, files, promised)
+    return (name, _size(usage.bytes), _size(limits.bytes), usage.files, files, promised)
 
 
 @quota.command()
@@ -155,7 +187,7 @@ def _finding(name: str, finding: Finding) -> dict[str, object]:
         "disk_files": finding.files,
         "drift_bytes": finding.drift[0],
         "drift_files": finding.drift[1],
-        "changed_meanwhile": finding.crossed,
+        "changes_in_place": finding.growing,
         "ok": finding.good,
     }
 
@@ -173,7 +205,7 @@ def _finding_row(name: str, finding: Finding) -> tuple[object, ...]:
             "-",
             "is counted at its next change",
         )
-    note = "changed meanwhile" if finding.crossed else ""
+    note = "an upload in place is under way" if finding.growing else ""
     return (
         name,
         booked.bytes,

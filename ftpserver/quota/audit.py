@@ -1,9 +1,15 @@
 """Books against disk: what a home really holds beside what the ledger says of it.
 
-A walk takes time and uploads go on meanwhile. So a walk that no change crossed decides exactly; when changes
-keep crossing, the found size is held against what the books allow: at least what is used, at most that and
-what is promised to changes under way. Nothing is locked; an audit disturbs nobody. `Finding.repair` makes the
-home be counted anew.
+Theory. The visible tree changes only within acts (quota.base.Tally.act), and each act is booked before it ends. So a
+walk with no act between its begin and its end must find exactly what is booked, whatever is promised to uploads under
+way: their bytes have no name yet. Whether there was one is told by the number of changes, read within an act of our
+own: nobody else is in the middle of one then. A walk that was crossed is made again; after a few the home stands still
+for the last one: files that are complete wait for their names that long, as for any count.
+
+The one exception are changes in place (APPE, REST): what they write is on the disk before it is booked. While there
+are any, the home may hold up to `reserved_bytes` more than is booked, and drift is what lies outside of that: more by
+less than what is promised then goes unseen until they have ended, and of more than that the excess is told. Entries
+are always exact. `ftpserver quota repair` makes the home be counted anew.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,45 +29,42 @@ class Finding:
     booked: Usage | None
     bytes: int
     files: int
-    crossed: bool
-    """Changes crossed every walk, so the numbers are bounds and no exact drift."""
+    growing: bool = False
+    """Changes in place are under way, so the drift in bytes is a bound."""
 
     @property
     def drift(self) -> tuple[int, int]:
         """How many more bytes and entries are on the disk than in the books; (0, 0) when they agree."""
         if self.booked is None:
             return 0, 0
-        return (
-            self._beyond(self.bytes, self.booked.bytes, self.booked.reserved_bytes),
-            self._beyond(self.files, self.booked.files, self.booked.reserved_files),
-        )
+        more = self.bytes - self.booked.bytes
+        if self.growing and more > 0:
+            more = max(0, more - self.booked.reserved_bytes)
+        return more, self.files - self.booked.files
 
     @property
     def good(self) -> bool:
         """Whether books and disk agree, or will: an uncounted home is counted before its next change."""
         return self.drift == (0, 0)
 
-    def _beyond(self, found: int, used: int, reserved: int) -> int:
-        if not self.crossed and not reserved:
-            return found - used
-        if used <= found <= used + reserved:
-            return 0
-        return found - used if found < used else found - used - reserved
 
+def audit(tally: Tally, walk: Walk, last: Walk | None = None) -> Finding:
+    """Walk a home and compare; call it on a thread. Raises LedgerFault, OSError.
 
-def audit(tally: Tally, walk: Walk) -> Finding:
-    """Walk a home and compare; call it on a thread. Raises LedgerFault, OSError."""
-    crossed = True
-    booked: Usage | None = None
-    bytes = files = 0
+    `last` is the walk for which the home stands still, when it is to be another one.
+    """
     for _ in range(_TRIES):
         before = tally.changes()
-        bytes, files = total(walk())
-        try:
-            booked = tally.usage()
-        except Uncounted:
-            return Finding(None, bytes, files, False)
-        if tally.changes() == before:
-            crossed = False
-            break
-    return Finding(booked, bytes, files, crossed)
+        found = total(walk())
+        with tally.act(wait=True):
+            if tally.changes() == before:
+                return _compare(tally, found)
+    with tally.act(wait=True):
+        return _compare(tally, total((last or walk)()))
+
+
+def _compare(tally: Tally, found: tuple[int, int]) -> Finding:
+    try:
+        return Finding(tally.usage(), *found, tally.growing())
+    except Uncounted:
+        return Finding(None, *found)

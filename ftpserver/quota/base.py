@@ -18,7 +18,7 @@ The methods are synchronous. A ledger on another machine sets `blocking`, and th
 the embedded one answers at once and is called inline.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -76,14 +76,7 @@ class TrafficExceeded(Exception):
 
 
 class Uncounted(Exception):
-    """The home must be counted before it may change; nothing was reserved.
-
-    `others` are the homes of the same pool that must be counted too.
-    """
-
-    def __init__(self, home: str, others: tuple[str, ...] = ()) -> None:
-        super().__init__(home)
-        self.others = others
+    """The home, or another one of its pool, must be counted before it may change; nothing was reserved."""
 
 
 class HomeBusy(Exception):
@@ -108,7 +101,7 @@ class Grant(Protocol):
     def extend(self, total: int) -> None:
         """Make sure that `total` bytes of growth (not more bytes: the sum so far) are covered.
 
-        Raises QuotaExceeded or LedgerFault; the grant then still covers what it did before.
+        Raises QuotaExceeded, HomeBusy or LedgerFault; the grant then still covers what it did before.
         """
 
     def forfeit_loan(self, files: int = 0) -> None:
@@ -117,6 +110,10 @@ class Grant(Protocol):
         `files` more entries are covered too: one, when the name has become free and so will be a new one.
         Raises QuotaExceeded when there is no room for that; the change must then not happen.
         """
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether it covers every byte and the entry, as if nothing were replaced."""
 
     @property
     def loan(self) -> Loan | None:
@@ -166,11 +163,17 @@ class Tally(Protocol):
         """Other limits hold from now on, for changes under way too. Raises LedgerFault."""
 
     def reserve(
-        self, bytes: int = 0, files: int = 0, loan: Loan | None = None, in_place: bool = False
+        self,
+        bytes: int = 0,
+        files: int = 0,
+        loan: Loan | None = None,
+        in_place: bool = False,
+        firm: bool = False,
     ) -> Grant:
-        """Promise room for a change. Raises QuotaExceeded, Uncounted, LedgerFault.
+        """Promise room for a change. Raises QuotaExceeded, Uncounted, LedgerFault, HomeBusy (`outwait_others`).
 
-        `in_place`: the change is visible while it grows (APPE), not only when it is settled.
+        `in_place`: the change is visible while it grows (APPE), not only when it is settled. `firm`: the loan is
+        taken now, and not only when room gets scarce.
         """
 
     def act(self, wait: bool = False) -> AbstractContextManager[None]:
@@ -179,11 +182,17 @@ class Tally(Protocol):
         Raises HomeBusy when it would have to wait and `wait` is False.
         """
 
+    def outwait_others(self) -> None:
+        """Wait, on a thread, for room that others may return; does nothing when nobody was refused for it."""
+
     def recount(self, walk: Callable[[], Iterator[tuple[int, int]]]) -> None:
         """Count the home by `walk` (increments of bytes and entries) unless somebody did; call it on a thread."""
 
     def changes(self) -> int:
         """How many changes were settled so far; equal numbers before and after a walk mean that none crossed it."""
+
+    def growing(self) -> bool:
+        """Whether changes in place are under way: what they write is there before it is booked. Raises LedgerFault."""
 
     def distrust(self) -> None:
         """Let the home be counted before its next change. Raises LedgerFault."""
@@ -192,10 +201,33 @@ class Tally(Protocol):
         """The session has ended."""
 
 
+class Pools(Protocol):
+    """Which homes draw on which pool."""
+
+    def called(self, pool: str) -> bool:
+        """Whether all homes of this pool are known. Raises LedgerFault."""
+
+    def names(self) -> set[str]:
+        """The pools whose homes are known. Raises LedgerFault."""
+
+    def call(self, rolls: Mapping[str, Collection[str]], complete: bool = True) -> int:
+        """These are all pools, and these their homes; returns how many homes came, went or moved. Raises LedgerFault.
+
+        When it is not `complete` no home leaves a pool but for another one.
+        """
+
+    def uncounted(self, pool: str | None = None) -> list[str]:
+        """The homes of a pool, or of all, that must be counted before it gives room. Raises LedgerFault."""
+
+
 class Ledger(Protocol):
     """The books of all homes."""
 
     blocking: bool
+
+    @property
+    def pools(self) -> Pools:
+        """The pools that homes draw on together."""
 
     def open(self, home: str, limits: Limits) -> Tally:
         """The books of `home` (its absolute path), to be closed by the session. Raises LedgerFault."""

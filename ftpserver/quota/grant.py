@@ -4,6 +4,10 @@ Far from the limit a grant takes a little more than it needs (`SURPLUS`), so tha
 Close to it a grant takes exactly what it needs, and the surplus of the others in this process is called back before
 anybody is refused: nobody gets a 552 while room is promised to bytes that may never come.
 
+Where there is plenty of room, what a small upload needs comes out of the process's stock and goes back there
+(stock.py): then only its end is a transaction, and a file that it replaces is *offered* as a loan, which is taken only
+when room gets scarce.
+
 A *loan* is a row keyed by the file's identity. When somebody else deletes or replaces the lent file, its bytes are
 not freed but held for the borrower (`converted`), so nobody can use the same room twice.
 
@@ -75,6 +79,7 @@ class SqliteGrant:
         "_files",
         "_holder",
         "_in_doubt",
+        "_offered",
         "_open",
         "_pinned",
         "_reserved",
@@ -82,7 +87,15 @@ class SqliteGrant:
         "loan",
     )
 
-    def __init__(self, books: Books, holder: HasLimits, bytes: int, files: int, surplus: int = 0) -> None:
+    def __init__(
+        self,
+        books: Books,
+        holder: HasLimits,
+        bytes: int,
+        files: int,
+        surplus: int = 0,
+        offered: Loan | None = None,
+    ) -> None:
         """A grant over `bytes` + `surplus` and `files` that the books already hold for it."""
         self._books = books
         self._holder = holder
@@ -94,22 +107,35 @@ class SqliteGrant:
         self._epoch: int | None = None
         self._open = True
         self._in_doubt = False  # its end could not be written
+        self._offered = offered  # may be borrowed
         self.loan: Loan | None = None
         with books.database.exclusive:
             books.grants.add(self)
 
     def grow_in_place(self) -> None:
         """Remember which count of the home this change in place began under. Raises LedgerFault."""
-        self._epoch = self._books.epoch()
+        with self._books.database.writing:
+            epoch = self._books.epoch()
+            self._books.grow(1)
+        self._epoch = epoch
+
+    @property
+    def covers_all(self) -> bool:
+        """See quota.base.Grant."""
+        return self.loan is None and self._files > 0
 
     def borrow(self, loan: Loan) -> None:
         """Take the loan, unless another upload has it. Raises LedgerFault."""
+        with self._books.database.writing:
+            self._borrow(loan)
+
+    def _borrow(self, loan: Loan) -> None:
         books = self._books
-        with books.database.writing:
-            taken = books.database.execute(
-                "INSERT OR IGNORE INTO loan (home, device, inode, process, bytes) VALUES (?, ?, ?, ?, ?)",
-                (books.home, loan.identity.device, loan.identity.inode, books.process, loan.bytes),
-            ).rowcount
+        self._offered = None
+        taken = books.database.execute(
+            "INSERT OR IGNORE INTO loan (home, device, inode, process, bytes) VALUES (?, ?, ?, ?, ?)",
+            (books.home, loan.identity.device, loan.identity.inode, books.process, loan.bytes),
+        ).rowcount
         if taken:
             self.loan = loan
             self._credit = loan.bytes
@@ -127,7 +153,11 @@ class SqliteGrant:
             try:
                 if books.reserve(missing + SURPLUS, 0, limits, margin=SURPLUS * MARGIN):
                     self._reserved += missing + SURPLUS
-                else:
+                    return
+                if self._offered is not None:
+                    self.borrow(self._offered)
+                    missing -= self._credit
+                if missing > 0:
                     self._take(missing, 0)
             except BaseException:
                 self._spent = before
@@ -144,9 +174,14 @@ class SqliteGrant:
         self._files += files
 
     def trim(self) -> int:
-        """Give up what is reserved beyond the need; returns how many bytes the caller must give back."""
+        """Within a transaction: take the loan that is offered, and give up what is reserved beyond the need.
+
+        Returns how many bytes the caller must give back.
+        """
         if self._in_doubt:
             return 0
+        if self._offered is not None:
+            self._borrow(self._offered)
         surplus = max(0, self._reserved - max(self._pinned, self._spent - self._credit))
         self._reserved -= surplus
         return surplus
@@ -155,11 +190,11 @@ class SqliteGrant:
         """See quota.base.Grant."""
         with self._books.database.exclusive:
             if self.loan is None:
-                if files:
-                    self._take(0, files)
+                if files > self._files:
+                    self._take(0, files - self._files)
                 return
             held = self._held_for_loan(self.loan)
-            more = max(0, files - (held - 1 if held else 0))
+            more = max(0, files - self._files - (held - 1 if held else 0))
             if held:  # the lent file is gone and its bytes may be spent
                 if more:
                     self._take(0, more)
@@ -197,6 +232,8 @@ class SqliteGrant:
         """See quota.base.Grant."""
         books = self._books
         with books.database.exclusive:
+            if self._settle_beside(bytes, files, removed):
+                return
             try:
                 with books.database.writing:
                     self._give_back()
@@ -210,6 +247,30 @@ class SqliteGrant:
                 self._doubt()
                 raise
             self._end()
+
+    def _settle_beside(self, bytes: int, files: int, removed: Identity | None) -> bool:
+        """Book it in one statement and keep what was held in stock, where there is plenty. Raises LedgerFault."""
+        books, limits = self._books, self._holder.limits
+        whole = (self._reserved, self._files)
+        if (
+            not books.stocked
+            or limits.pool is not None
+            or self.loan is not None
+            or self._epoch is not None
+            or self._in_doubt
+        ):
+            return False
+        if not (self._reserved or self._files) or books.stock.room(*whole) != whole:
+            return False
+        try:
+            if not books.book_beside(bytes, files, limits, removed):
+                return False
+        except BaseException:
+            self._doubt()
+            raise
+        books.stock.put(*whole)
+        self._end()
+        return True
 
     def settle_unknown(self) -> None:
         """See quota.base.Grant."""
@@ -230,7 +291,7 @@ class SqliteGrant:
         with self._books.database.exclusive:
             if not self._open or self._in_doubt:
                 return
-            if self.loan is not None or self._reserved or self._files:
+            if self.loan is not None or self._reserved or self._files or self._epoch is not None:
                 try:
                     with self._books.database.writing:
                         self._give_back()
@@ -242,11 +303,14 @@ class SqliteGrant:
     def _give_back(self) -> None:
         """Within a transaction: nothing is held for this grant any more."""
         self._return_loan()
+        if self._epoch is not None:
+            self._books.grow(-1)
         if self._reserved or self._files:
             self._books.hold(-self._reserved, -self._files)
 
     def _doubt(self) -> None:
         """The end was not written: what is held stays held, and the books try again before they give any room."""
+        self._books.booked = None
         if not self._in_doubt:
             self._in_doubt = True
             self._books.unsettled.append(self)
@@ -254,6 +318,7 @@ class SqliteGrant:
     def _end(self) -> None:
         self._open = False
         self.loan = None
+        self._offered = None
         self._credit = 0
         self._reserved = 0
         self._files = 0

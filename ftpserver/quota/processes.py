@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 
 from ftpserver.quota.database import Database
+from ftpserver.quota.pools import forget_rolls
 from ftpserver.state.liveness import Lifeline
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,11 @@ class ProcessRegister:
                     "the machine stopped without warning: every home is counted before its next change"
                 )
                 execute("UPDATE usage SET counted = 0")
+            if self._database.replaced:
+                logger.warning("the quota ledger was replaced: every home is counted before its next change")
+                execute("UPDATE usage SET counted = 0")
+            if alone:
+                forget_rolls(execute)
             execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?), ('clean', 'no')", (boot,))
             self.id: int = execute(
                 "INSERT INTO process (token) VALUES (?) RETURNING id", (self._lifeline.token,)
@@ -51,7 +57,7 @@ class ProcessRegister:
 
     def void_the_dead(self) -> int:
         """Void the reservations of processes that died; returns how many there were."""
-        rows = self._database.execute("SELECT id, token FROM process").fetchall()
+        rows = self._database.read("SELECT id, token FROM process")
         dead = [row for row in rows if not self._lifeline.alive(row[1])]
         for process, token in dead:
             self._void(process)
@@ -69,6 +75,8 @@ class ProcessRegister:
             ).rowcount
             execute("DELETE FROM holding WHERE process = ?", (process,))
             execute("DELETE FROM loan WHERE process = ?", (process,))
+            execute("DELETE FROM growing WHERE process = ?", (process,))
+            execute("DELETE FROM stock WHERE process = ?", (process,))
             execute("DELETE FROM process WHERE id = ?", (process,))
         logger.warning(
             "process %d of the service died; %d homes are counted before their next change", process, touched

@@ -12,14 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
+from ftpserver.quota import stock
 from ftpserver.quota.base import Grant, LedgerFault, Limits, Loan, Tally, Usage, total
 from ftpserver.quota.books import Books
 from ftpserver.quota.database import Database
 from ftpserver.quota.grant import FIRST_SURPLUS, MARGIN, SqliteGrant, Wanted, refusal
+from ftpserver.quota.pools import PoolBooks
 from ftpserver.quota.processes import ProcessRegister
 from ftpserver.quota.traffic import TrafficBooks
 
 _OPTIMISTIC_COUNTS = 3
+
+Later = Callable[[float, Callable[[], None]], None]
+"""Has something done after so many seconds; may be called from any thread."""
 
 
 class SqliteLedger:
@@ -27,12 +32,18 @@ class SqliteLedger:
 
     blocking = False
 
-    def __init__(self, state: Path) -> None:
-        """Open the ledger in `state`, voiding what dead processes held. Raises LedgerFault."""
+    def __init__(self, state: Path, later: Later | None = None) -> None:
+        """Open the ledger in `state`, voiding what dead processes held. Raises LedgerFault.
+
+        Without `later` no stock of room is taken (stock.py), as nobody would return it.
+        """
         self._database = Database(state)
         self._traffic = TrafficBooks(self._database)
+        self.pools = PoolBooks(self._database)
         self._homes: dict[str, Books] = {}
         self._guard = threading.Lock()  # `_homes` and who uses them: sessions on the loop, counts on threads
+        self._later = later
+        self._returning = False  # it is arranged that stocks go back
         self._locks = state / "homes"
         try:
             self._locks.mkdir(mode=0o700, exist_ok=True)
@@ -59,18 +70,14 @@ class SqliteLedger:
             books = self._homes.get(home)
             if books is None:
                 books = Books(self._database, self._register.id, home, self._locks, self.void_the_dead)
+                books.on_stock = self._stocked if self._later is not None else None
                 self._homes[home] = books
             books.users += 1
         return SqliteTally(self, books, limits)
 
     def homes(self) -> list[str]:
         """The paths of all homes that the books know. Raises LedgerFault."""
-        try:
-            return [
-                row[0] for row in self._database.execute("SELECT path FROM usage ORDER BY home").fetchall()
-            ]
-        except sqlite3.Error as error:
-            raise self._database.faulty(error) from error
+        return [row[0] for row in self._database.read("SELECT path FROM usage ORDER BY home")]
 
     def stay(self, books: Books) -> None:
         """What is done with these books may outlive the session, on a thread; `leave` ends it.
@@ -99,6 +106,20 @@ class SqliteLedger:
         except (sqlite3.Error, OSError) as error:
             raise LedgerFault(str(error)) from error
 
+    def _stocked(self) -> None:
+        if self._later is not None and not self._returning:
+            self._returning = True
+            self._later(stock.SECONDS, self._return_stocks)
+
+    def _return_stocks(self) -> None:
+        """Give back what this process holds in advance, and what its uploads hold beyond their need."""
+        self._returning = False
+        with self._guard:
+            stocked = [books for books in self._homes.values() if books.stocked]
+        for books in stocked:
+            with contextlib.suppress(LedgerFault):  # then it stays held until the session ends
+                books.call_back_surplus()
+
     def checkpoint(self) -> None:
         """Write the log into the database file; call it on a thread."""
         self._database.checkpoint()
@@ -124,7 +145,7 @@ class _Act:
     def __enter__(self) -> None:
         self._ledger.stay(self._books)
         try:
-            self._books.lock(self._wait)
+            self._books.act_lock.acquire(self._wait)
         except BaseException:
             self._ledger.leave(self._books)
             raise
@@ -132,7 +153,7 @@ class _Act:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._books.unlock()
+        self._books.act_lock.release()
         self._ledger.leave(self._books)
 
 
@@ -156,20 +177,32 @@ class SqliteTally:
 
     def pool_usage(self) -> Usage | None:
         """See quota.base.Tally."""
-        return self._books.pool_usage()
+        pool = self.limits.pool
+        return None if pool is None else self._books.pool_usage(pool)
 
     def relimit(self, limits: Limits) -> None:
         """See quota.base.Tally."""
-        self.limits = limits
-        self._books.join(limits.pool)
+        moved, self.limits = limits.pool != self.limits.pool, limits
+        if moved:
+            self._books.touch()
+            with self._books.database.writing:
+                self._books.join(limits.pool)
         self._books.call_back_surplus()
 
     def reserve(
-        self, bytes: int = 0, files: int = 0, loan: Loan | None = None, in_place: bool = False
+        self,
+        bytes: int = 0,
+        files: int = 0,
+        loan: Loan | None = None,
+        in_place: bool = False,
+        firm: bool = False,
     ) -> Grant:
         """See quota.base.Tally."""
         books, limits = self._books, self.limits
-        books.join(limits.pool)
+        if (files or loan is not None) and not in_place and not firm:
+            entries = max(files, 1)  # as if nothing were replaced: then a loan is not needed yet
+            if books.take(bytes + FIRST_SURPLUS, entries, limits):
+                return SqliteGrant(books, self, bytes, entries, FIRST_SURPLUS, offered=loan)
         surplus = FIRST_SURPLUS if files or loan is not None else 0
         if not surplus or not books.reserve(bytes + surplus, files, limits, margin=surplus * MARGIN):
             surplus = 0
@@ -221,9 +254,17 @@ class SqliteTally:
                 with books.database.writing:
                     books.set_count(bytes, files)
 
+    def outwait_others(self) -> None:
+        """See quota.base.Tally."""
+        self._books.outwait_stocks()
+
     def changes(self) -> int:
         """See quota.base.Tally."""
         return self._books.state()[1]
+
+    def growing(self) -> bool:
+        """See quota.base.Tally."""
+        return self._books.growing()
 
     def distrust(self) -> None:
         """See quota.base.Tally."""

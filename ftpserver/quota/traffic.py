@@ -5,7 +5,6 @@ so sessions in parallel cannot pass a limit together. A meter takes a few MiB at
 did not use. Nothing has to be reset: a new day or month is another row.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,14 +67,8 @@ class TrafficBooks:
     def moved(self, allowance: Allowance) -> tuple[int, int]:
         """Bytes of today and of this month. Raises LedgerFault."""
         today = self._now()
-        try:
-            found = dict(
-                self._database.execute(
-                    "SELECT period, bytes FROM traffic WHERE owner = ?", (allowance.owner,)
-                ).fetchall()
-            )
-        except sqlite3.Error as error:
-            raise self._database.faulty(error) from error
+        query = "SELECT period, bytes FROM traffic WHERE owner = ?"
+        found = dict(self._database.read(query, (allowance.owner,)))
         return found.get(f"{today:%Y-%m-%d}", 0), found.get(f"{today:%Y-%m}", 0)
 
     def _rows(self, allowances: Sequence[Allowance]) -> list[tuple[tuple[str, str], int]]:

@@ -4,7 +4,7 @@ The service starts with it, or falls back on it, when the ledger's file cannot b
 real one again from time to time. Nothing is ever "unlimited" because the books are gone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
 
@@ -21,6 +21,7 @@ class UnavailableLedger:
     def __init__(self, why: str) -> None:
         self.why = why
         self.traffic = UnavailableTraffic(why)
+        self.pools = UnavailablePools(why)
 
     def open(self, home: str, limits: Limits) -> Tally:
         """See quota.base.Ledger."""
@@ -56,6 +57,29 @@ class UnavailableTraffic:
         raise LedgerFault(self._why)
 
 
+class UnavailablePools:
+    """Pools whose homes cannot be told."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def called(self, pool: str) -> NoReturn:
+        """Raises LedgerFault."""
+        raise LedgerFault(self._why)
+
+    def names(self) -> NoReturn:
+        """Raises LedgerFault."""
+        raise LedgerFault(self._why)
+
+    def call(self, rolls: Mapping[str, Collection[str]], complete: bool = True) -> NoReturn:
+        """Raises LedgerFault."""
+        raise LedgerFault(self._why)
+
+    def uncounted(self, pool: str | None = None) -> NoReturn:
+        """Raises LedgerFault."""
+        raise LedgerFault(self._why)
+
+
 class _UnavailableTally:
     """The books of a home that cannot be used; its methods are those of quota.base.Tally."""
 
@@ -76,7 +100,12 @@ class _UnavailableTally:
         self.limits = limits
 
     def reserve(
-        self, bytes: int = 0, files: int = 0, loan: Loan | None = None, in_place: bool = False
+        self,
+        bytes: int = 0,
+        files: int = 0,
+        loan: Loan | None = None,
+        in_place: bool = False,
+        firm: bool = False,
     ) -> Grant:
         raise LedgerFault(self._why)
 
@@ -86,7 +115,13 @@ class _UnavailableTally:
     def recount(self, walk: Callable[[], Iterator[tuple[int, int]]]) -> None:
         raise LedgerFault(self._why)
 
+    def outwait_others(self) -> None:
+        return
+
     def changes(self) -> int:
+        raise LedgerFault(self._why)
+
+    def growing(self) -> bool:
         raise LedgerFault(self._why)
 
     def distrust(self) -> None:

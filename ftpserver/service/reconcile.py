@@ -90,11 +90,21 @@ class Reconciler:
                 tally.close()
         return differed
 
+    def count(self, home: str) -> None:
+        """Count a home unless it is counted, at the bounded rate. Raises LedgerFault, OSError."""
+        tally = self._ledger().open(home, Limits())
+        try:
+            tally.recount(lambda: self._paced(walk_home(Path(home), self._homes)))
+        finally:
+            tally.close()
+
     def _reconcile(self, home: str, tally: Tally) -> bool:
         def walk() -> Iterator[tuple[int, int]]:
             return self._paced(walk_home(Path(home), self._homes))
 
-        finding = audit(tally, walk)
+        finding = audit(
+            tally, walk, lambda: walk_home(Path(home), self._homes)
+        )  # nobody waits for a slow walk
         if finding.booked is None:
             tally.recount(walk)
             return False

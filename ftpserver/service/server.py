@@ -7,10 +7,12 @@ which it is, and what it may do is counted with theirs.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,19 +33,23 @@ from ftpserver.config.settings import Settings, load_settings
 from ftpserver.control.connection import Control
 from ftpserver.control.facilities import Facilities
 from ftpserver.control.patience import Patience
+from ftpserver.control.timers import SharedTimers
 from ftpserver.data.announce import Announcer
+from ftpserver.data.listening import ListeningSocket
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk
 from ftpserver.quota.base import LedgerFault
 from ftpserver.quota.refusals import RefusalMemory
-from ftpserver.quota.sqlite import SqliteLedger
+from ftpserver.quota.rolls import Rolls
+from ftpserver.quota.sqlite import Later, SqliteLedger
 from ftpserver.quota.unavailable import UnavailableLedger
 from ftpserver.service.admin import AdminSocket
 from ftpserver.service.listener import ControlListener
 from ftpserver.service.reconcile import Reconciler
 from ftpserver.service.renewal import Renewal
+from ftpserver.service.rollcall import RollCall
 from ftpserver.session import Address, Link, Session
 from ftpserver.state.board import Seat
 from ftpserver.state.presence import Crowd, Presence
@@ -56,26 +62,22 @@ GREETING = Reply(220, ("FTP server ready.",))
 _DISK_THREADS = 8
 _HOUSEKEEPING = 5.0
 _DESCRIPTORS_A_SESSION = 3
-# A control connection is silent while data flows or a hash is computed: probes keep it alive in a NAT's table.
-_KEEPALIVE = (
-    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 60),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 30),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 4),
-)
 _LOOKUP_EVERY = 12  # housekeepings
+_SWITCH_SECONDS = (
+    0.0005  # a thread that makes a listing gives the loop its turn so soon; 5 ms is Python's own
+)
 
-Sockets = list[tuple[socket.socket, bool]]
+Sockets = list[tuple[ListeningSocket, bool]]
 """Listening sockets, and whether TLS begins with the first byte on them."""
 
 
 AnyLedger = SqliteLedger | UnavailableLedger
 
 
-def open_ledger(state: Path) -> AnyLedger:
+def open_ledger(state: Path, later: Later) -> AnyLedger:
     """The ledger, or one that refuses every change while there is none to be had."""
     try:
-        return SqliteLedger(state)
+        return SqliteLedger(state, later)
     except LedgerFault as fault:
         logger.error("the quota ledger cannot be used, changes are refused: %s", fault)
         return UnavailableLedger(str(fault))
@@ -91,7 +93,7 @@ class Service:
         self._seat = seat
         self._pool = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
         self._patience = Patience(loop)
-        self._ledger = open_ledger(settings.state)
+        self._ledger = open_ledger(settings.state, self._later)
         self._checker = PasswordChecker()
         self._checker.prepare()
         self._presence = Presence(settings.state)
@@ -100,6 +102,7 @@ class Service:
         accounts = AccountStore(settings.accounts)
         authenticator = Authenticator(accounts, self._checker, self._throttle, loop.time)
         self._trusted = Trusted(settings.trusted_proxies)
+        rolls = Rolls(settings.accounts, settings.homes, settings.state)
         self._passive = PassivePorts(loop, seat.share(settings.passive.ports), self._trusted)
         self._announcer = Announcer(settings.passive)
         self._desk = Desk(
@@ -111,17 +114,19 @@ class Service:
             self._passive,
             self._announcer.address,
             RefusalMemory(loop.time),
+            rolls,
             Crowd("user", self._counted_together()),
         )
         self._tls = TlsService(settings.tls)
         self._facilities = Facilities(
-            loop, self._desk, self._pool, self._patience, self._tls, settings.limits
+            loop, SharedTimers(loop), self._desk, self._pool, self._patience, self._tls, settings.limits
         )
         self._controls: set[Control] = set()
         self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
         self._reconciler = Reconciler(
             lambda: self._ledger, settings.homes, settings.state, settings.reconcile_seconds
         )
+        self._rollcall = RollCall(lambda: self._ledger, rolls, self._reconciler.count)
         self._addresses = Crowd("address", self._counted_together())
         self._admin = AdminSocket(loop, settings.state, seat.number, lambda: self._controls)
         self._listeners: list[ControlListener] = []
@@ -145,6 +150,7 @@ class Service:
         self._renewal.start()
         if self._seat.index == 0:  # one does it for all
             self._reconciler.start()
+            self._rollcall.start()
 
     def _accept(self, implicit_tls: bool, connection: socket.socket, peer: Address, local: Address) -> None:
         """A connection has come; a balancer's says first whose it is."""
@@ -169,10 +175,6 @@ class Service:
         announced: str | None,
     ) -> None:
         """A client has come: greet it, or tell it why not. `announced` is the address that it knows us by."""
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
-        for option, value in _KEEPALIVE:
-            connection.setsockopt(*option, value)
         refusal = self._refusal(peer[0])
         if refusal:
             event(logger, logging.WARNING, "connection refused", address=peer[0], reason=refusal)
@@ -208,6 +210,10 @@ class Service:
         self._addresses.leave(control.link.peer[0])
         self._seat.leave()
 
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        """Have the loop do something after a while; from any thread."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, work)
+
     def _keep_house(self) -> None:
         """From time to time, on a thread: look for dead processes, write the ledger's log, look up host names."""
         self._rounds += 1
@@ -219,7 +225,7 @@ class Service:
         replacement = None
         if not self._ledger.sound:
             self._ledger.close()
-            replacement = open_ledger(self._settings.state)
+            replacement = open_ledger(self._settings.state, self._later)
         ledger = replacement or self._ledger
         with contextlib.suppress(LedgerFault):
             ledger.void_the_dead()
@@ -293,6 +299,7 @@ class Service:
         self._passive.close()
         self._checker.close()
         self._reconciler.stop()
+        self._rollcall.stop()
         self._patience.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._presence.close()
@@ -358,6 +365,8 @@ def _raise_descriptor_limit(sessions: int) -> None:
 def run(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> int:
     """Serve until told to stop, calling `ready` once clients are served; returns the exit code of the process."""
     number = seat.number if seat.of > 1 else None
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()
     output = start_logging(settings.log.level, settings.log.format, worker=number)
     _raise_descriptor_limit(settings.limits.sessions)
     try:

@@ -15,7 +15,9 @@ import pytest
 
 from ftpserver.quota.base import Limits
 from ftpserver.quota.sqlite import SqliteLedger
-from tests.books import agree, disk, in_force
+from tests.books import agree, disk, in_force, until
+from tests.crash.injection import Strace
+from tests.ftpserver.crew import only
 from tests.service import Service
 from tests.wire import Heard, Wire
 
@@ -52,15 +54,24 @@ def refused(service: Service, wire: Wire) -> None:
     for line in CHANGES:
         heard = attempt(wire, line) >> 451
         assert "ledger" in heard.text
+    assert wire.say("RNFR file").code == 350
+    wire.say("RNTO other") >> 451
+    assert not {"d", "other"} & set(os.listdir(service.home("ada")))
     service.wait_for_log(r"level=error .*quota ledger cannot be used, changes are refused")
     assert wire.fetch("RETR file") == b"f" * 1000
     assert b"file" in wire.fetch("LIST")
     wire.say("NOOP") >> 200
 
 
+def tried_again(wire: Wire) -> None:
+    """Wait until changes are taken: what could not be written is tried again after a moment."""
+    until(lambda: attempt(wire, "APPE log").code == 226, "the ledger was not tried again")
+
+
 def works(service: Service, wire: Wire) -> None:
     """All is as it was, the quota included."""
     home = service.home("ada")
+    tried_again(wire)
     wire.store("STOR again", b"a" * 500) >> 226
     wire.store("APPE file", b"f") >> 226
     agree(wire, home)
@@ -141,8 +152,40 @@ def test_10_locked_in_the_middle_of_an_upload(service: Service) -> None:
                     data.close()
                     wire.hear() >> 451
                     shell.execute("ROLLBACK")
-        agree(wire, service.home("ada"))
+            tried_again(wire)
         works(service, wire)
+
+
+@pytest.mark.needs("strace")
+def test_10_what_could_not_be_booked_is_not_done(service: Service, tmp_path: Path) -> None:
+    """The ledger can be locked, but not a page of it be written: its disk is full."""
+    home = service.home("ada")
+    with Wire.member(service, "ada") as wire:
+        wire.say("MKD d") >> 257
+        for line in ("DELE file", "RMD d", "MKD e", "RNTO e", "APPE file"):
+            tried_again(wire)
+            before = {path.name: path.stat() for path in home.iterdir()}
+            if line.startswith("RNTO"):
+                wire.say("RNFR d") >> 350
+            full = "inject=pwrite64:error=ENOSPC"
+            with Strace(service, full, files=["ledger.sqlite3-wal"], folder=tmp_path) as strace:
+                (attempt(wire, line) if line.startswith("APPE") else wire.say(line)) >> 451
+                assert {path.name: path.stat() for path in home.iterdir()} == before, line
+            assert "ENOSPC" in "".join(strace.steps()), line
+        works(service, wire)
+
+
+def test_10_a_locked_ledger_is_told_now_and_then_and_slows_nobody(service: Service) -> None:
+    with Wire.member(service, "ada") as wire:
+        with closing(sqlite3.connect(service.state / FILES[0], isolation_level=None)) as shell:
+            shell.execute("BEGIN IMMEDIATE")
+            for _ in range(50):
+                attempt(wire, "APPE file") >> 451
+            shell.execute("ROLLBACK")
+        works(service, wire)
+    service.stop()
+    assert service.log.count("quota ledger cannot be used, changes are refused") == 1
+    service.start()
 
 
 def test_10_removed_while_it_is_used(service: Service) -> None:
@@ -155,6 +198,31 @@ def test_10_removed_while_it_is_used(service: Service) -> None:
     restart(service)
     with Wire.member(service, "ada") as wire:
         works(service, wire)
+
+
+def test_10_replaced_while_it_is_used(tmp_path: Path) -> None:
+    """By a copy of an hour ago, say. No two workers ever work with two ledgers, and its counts are not believed."""
+    with Service(tmp_path / "service", {"workers": 2}) as service:
+        service.add_user("ada", quota={"bytes": LIMIT})
+        with Wire.member(service, "ada") as wire:
+            wire.store("STOR file", b"f" * 1000) >> 226
+            wire.store("STOR file", b"f" * 1000) >> 226
+        file, copy = service.state / FILES[0], service.state / "copy"
+        with closing(sqlite3.connect(file)) as shell, closing(sqlite3.connect(copy)) as backup:
+            shell.backup(backup)
+        with Wire.member(service, "ada") as wire:
+            wire.store("STOR again", b"a" * 5000) >> 226
+            copy.rename(file)
+            until(
+                lambda: service.log.count("the quota ledger can be used again") == 2, "not both have healed"
+            )
+            assert service.log.count("the quota ledger was replaced: every home is counted") == 1
+            agree(wire, service.home("ada"))
+            in_force(wire, LIMIT)
+        for number in (1, 2):
+            with only(service, number), Wire.member(service, "ada") as wire:
+                wire.store(f"STOR of {number}", b"o") >> 226
+                agree(wire, service.home("ada"))
 
 
 @pytest.mark.parametrize("line", ["STOR late", "STOR file", "APPE file"])
@@ -198,7 +266,7 @@ def test_10_on_a_full_disk(tmp_path: Path, small_disk: Callable[[str, int], Path
             (state / "filler").unlink()
             (state / "filler 2").unlink()
             # An upload whose end could not be written stays promised until the next change, which counts the home.
-            wire.store("STOR again", b"a" * 500) >> 226
+            tried_again(wire)
             agree(wire, home)
             in_force(wire, LIMIT)
         assert 451 in codes + refused_now

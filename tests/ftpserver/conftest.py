@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from ftpserver.state import database
 from tests.playbook import Playbook
+
+
+@pytest.fixture(autouse=True)
+def _no_patience_with_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that could not be written is tried again at once; tests/ftpserver/state/test_database.py has it else."""
+    monkeypatch.setattr(database, "_TROUBLE_HOLDS", 0.0)
 
 
 @pytest.fixture

@@ -48,53 +48,51 @@ def _serve(folder: Path, policy: str) -> Iterator[Service]:
         assert service.run("quota", "show").stdout == before
 
 
-def _abor(service: Service, wire: Wire, data: socket.socket) -> None:
+def _abor(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     wire.tell("ABOR")
     wire.hear() >> 426
     wire.hear() >> 226
 
 
-def _reset_of_the_data(service: Service, wire: Wire, data: socket.socket) -> None:
+def _reset_of_the_data(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     reset(data)
     wire.hear() >> 426
 
 
-def _end_of_the_control(service: Service, wire: Wire, data: socket.socket) -> None:
+def _end_of_the_control(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     wire.socket.shutdown(socket.SHUT_RDWR)
     wire.close()
 
 
-def _reset_of_the_control(service: Service, wire: Wire, data: socket.socket) -> None:
+def _reset_of_the_control(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     reset(wire.socket)
 
 
-def _silence(service: Service, wire: Wire, data: socket.socket) -> None:
+def _silence(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     assert "Timed out" in (wire.hear() >> 426).text
 
 
-def _kick(service: Service, wire: Wire, data: socket.socket) -> None:
-    name = service.log.rpartition("event=login ")[2].partition("user=")[2].split()[0]
+def _kick(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     service.run("kick", name)
     wire.hear() >> 426
     wire.hear() >> 421
 
 
-def _account_that_is_disabled(service: Service, wire: Wire, data: socket.socket) -> None:
-    name = service.log.rpartition("event=login ")[2].partition("user=")[2].split()[0]
+def _account_that_is_disabled(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     service.add_user(name, quota={"bytes": LIMIT, "files": 20}, enabled=False)
     wire.hear() >> 426
     wire.hear() >> 421
     service.add_user(name, quota={"bytes": LIMIT, "files": 20})
 
 
-def _cut_without_close_notify(service: Service, wire: Wire, data: socket.socket) -> None:
+def _cut_without_close_notify(service: Service, wire: Wire, data: socket.socket, name: str) -> None:
     """A client that has said close_notify before and now does not was cut, though the stream ends in order."""
     assert isinstance(data, ssl.SSLSocket)
     socket.socket(fileno=data.detach()).close()
     wire.hear() >> 426
 
 
-HOW: dict[str, Callable[[Service, Wire, socket.socket], None]] = {
+HOW: dict[str, Callable[[Service, Wire, socket.socket, str], None]] = {
     "ABOR": _abor,
     "RST of the data": _reset_of_the_data,
     "FIN of the control": _end_of_the_control,
@@ -123,7 +121,7 @@ def _begin(wire: Wire, line: str) -> socket.socket:
 
 
 def _cut(
-    service: Service, private: bool, how: Callable[[Service, Wire, socket.socket], None], kept: bool
+    service: Service, private: bool, how: Callable[[Service, Wire, socket.socket, str], None], kept: bool
 ) -> None:
     name = f"ada{next(_serial)}"
     service.add_user(name, quota={"bytes": LIMIT, "files": 20})
@@ -136,7 +134,7 @@ def _cut(
         with _member(service, name, private) as wire:
             wire.store("STOR file", OLD) >> 226  # over TLS: with close_notify
             data = _begin(wire, line)
-            how(service, wire, data)
+            how(service, wire, data, name)
             data.close()
         with Wire.member(service, name) as after:
             until(partial(_nothing_promised, after), "the grant was never ended")

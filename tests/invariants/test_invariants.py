@@ -405,9 +405,7 @@ def test_09_verify_shows_and_repair_mends_while_an_upload_runs(ada: User) -> Non
         until(lambda: books(ada.wire)[2] >= 10_000, "nothing was promised")
         done = ada.service.run("quota", "verify", ada.name, check=False)
         assert done.returncode == 1
-        assert "+20000" in done.stdout, (
-            "a part of what is found may be what is promised to the running upload"
-        )
+        assert "+30000" in done.stdout, "what is promised to the running upload hides nothing"
         ada.service.run("quota", "repair", ada.name)
         ada.service.run("quota", "verify", ada.name)
         with Sampler(ada.service, ada.home) as sampler:

@@ -2,18 +2,21 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.books import agree, books, until
+from tests.ftpserver.crew import only
 from tests.sampler import Sampler
 from tests.service import PATIENCE, Service
 from tests.wire import Wire
@@ -102,14 +105,118 @@ def test_parallel_uploads_of_members_never_pass_the_pool(shared: Service) -> Non
             agree(wire, home)
 
 
-def test_a_member_nobody_has_counted_is_counted_before_the_pool_gives(shared: Service) -> None:
+def test_a_member_who_never_came_counts_from_the_start(shared: Service) -> None:
     _, (ann, bea) = team(shared, {"bytes": LIMIT}, {}, {})
     (shared.home(bea) / "theirs").write_bytes(b"t" * 80_000)
-    with Wire.member(shared, bea) as b:  # it belongs to the pool from its first change on
-        b.store("STOR file", b"f" * 10_000) >> 226
     with Wire.member(shared, ann) as a:
-        a.store("STOR file", b"a" * 10_001) >> 552
-        a.store("STOR file", b"a" * 10_000) >> 226
+        a.store("STOR file", b"a" * 20_001) >> 552
+        a.store("STOR file", b"a" * 20_000) >> 226
+
+
+def in_pool(wire: Wire, bytes: int) -> None:
+    """Wait until the homes of the pool hold so much."""
+    until(
+        lambda: f": {bytes} bytes used" in wire.say("SITE QUOTA").text, f"the pool never held {bytes} bytes"
+    )
+
+
+def test_who_joins_and_who_leaves_counts_and_counts_no_more(shared: Service) -> None:
+    """By new account files and a new group, while another member is logged in."""
+    name, (ann, bea) = team(shared, {"bytes": LIMIT}, {}, {})
+    other, (cas,) = team(shared, {"bytes": LIMIT}, {})
+    (shared.home(bea) / "theirs").write_bytes(b"t" * 10_000)
+    (shared.home(cas) / "theirs").write_bytes(b"t" * 70_000)
+    with Wire.member(shared, ann) as a:
+        in_pool(a, 10_000)
+        shared.add_user(cas, group=name)
+        in_pool(a, 80_000)
+        a.store("STOR file", b"a" * 20_001) >> 552
+        shared.add_user(cas, group=other)
+        in_pool(a, 10_000)
+        shared.add_user(bea)
+        in_pool(a, 0)
+        shared.add_user(bea, group=name)
+        in_pool(a, 10_000)
+        (shared.accounts / f"{bea}.yaml").unlink()
+        in_pool(a, 0)
+        a.store("STOR file", b"a" * LIMIT) >> 226
+    with Wire.member(shared, cas) as c:
+        in_pool(c, 70_000)
+
+
+def test_a_member_who_changes_the_group_draws_on_the_new_pool_at_once(shared: Service) -> None:
+    _, (ann, bea) = team(shared, {"bytes": LIMIT}, {}, {})
+    new, (cas,) = team(shared, {"bytes": 50_000}, {})
+    (shared.home(cas) / "theirs").write_bytes(b"t" * 20_000)
+    with Wire.member(shared, ann) as a, Wire.member(shared, bea) as b:
+        a.store("STOR file", b"a" * 30_000) >> 226
+        in_pool(b, 30_000)
+        shared.add_user(ann, group=new)
+        in_pool(a, 50_000)
+        in_pool(b, 0)
+        assert f"group {new}" in (a.store("STOR more", b"x") >> 552).text
+        b.store("STOR file", b"b" * LIMIT) >> 226
+
+
+def test_a_group_that_goes_and_comes_back(shared: Service) -> None:
+    name, (ann, bea) = team(shared, {"bytes": LIMIT}, {}, {})
+    (shared.home(bea) / "theirs").write_bytes(b"t" * 10_000)
+    with Wire.member(shared, ann) as a:
+        in_pool(a, 10_000)
+        group(shared, name)
+        until(lambda: "Group" not in a.say("SITE QUOTA").text, "the pool never went")
+        a.store("STOR file", b"a" * LIMIT) >> 226
+        group(shared, name, pool={"bytes": LIMIT + 10_001})
+        in_pool(a, LIMIT + 10_000)
+        a.store("STOR more", b"xx") >> 552
+        a.store("STOR more", b"x") >> 226
+
+
+def test_workers_share_the_pools_and_a_restart_knows_what_changed_meanwhile(tmp_path: Path) -> None:
+    with Service(tmp_path / "service", {"workers": 2}) as service:
+        group(service, "staff", pool={"bytes": LIMIT})
+        for member in ("ann", "bea", "cas"):
+            service.add_user(member, group="staff")
+            (service.home(member) / "theirs").write_bytes(b"t" * 10_000)
+        for number in (1, 2):
+            with only(service, number), Wire.member(service, "ann") as a:
+                in_pool(a, 30_000)
+        service.stop()
+        (service.accounts / "bea.yaml").unlink()
+        service.add_user("dan", group="staff")
+        (service.home("dan") / "theirs").write_bytes(b"t" * 40_000)
+        service.start()
+        with (
+            only(service, 2),
+            Wire.member(service, "ann") as a,
+        ):  # the other one calls the rolls, but it stands still
+            a.store("STOR file", b"a" * 40_001) >> 552
+            a.store("STOR file", b"a" * 40_000) >> 226
+        shown = json.loads(service.run("quota", "show", "--json").stdout)
+        assert {row["name"]: row["pool"]["bytes"] for row in shown} == dict.fromkeys(
+            ("ann", "cas", "dan"), LIMIT
+        )
+        assert "staff" in service.run("quota", "show").stdout
+        (service.home("dan") / "more").write_bytes(b"m")
+        service.run("quota", "repair", "dan")
+        service.run("quota", "verify")
+        [row] = json.loads(service.run("quota", "show", "ann", "--json").stdout)
+        assert row["pool"]["bytes"] == LIMIT + 1
+
+
+def test_the_home_of_a_member_that_cannot_be_counted_closes_the_pool_and_the_log_says_which(
+    shared: Service,
+) -> None:
+    _, (ann, bea) = team(shared, {"bytes": LIMIT}, {}, {})
+    home = shared.home(bea)
+    home.rmdir()
+    home.write_text("no directory")
+    with Wire.member(shared, ann) as a:
+        with a.extended():
+            a.say("STOR file") >> 451
+        shared.wait_for_log(f"{home}, of the pool .*cannot be counted")
+        home.unlink()
+        a.store("STOR file", b"a") >> 226
 
 
 def test_a_pool_that_is_lowered_stops_a_running_upload(shared: Service) -> None:

@@ -64,7 +64,7 @@ def test_a_file_written_a_moment_ago_is_not_trusted_by_its_times(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As on a file system whose clock ticks slowly: both versions look the same from outside.
-    monkeypatch.setattr("ftpserver.accounts.store._version", lambda status: (0, 0, status.st_size, 0, 0))
+    monkeypatch.setattr("ftpserver.accounts.store.version_of", lambda status: (0, 0, status.st_size, 0, 0))
     store = AccountStore(tmp_path)
     for home in ("h1", "h2"):
         put(tmp_path / "ada.yaml", f"{LOCKED}home: {home}\n")

@@ -2,17 +2,15 @@
 
 import os
 import sqlite3
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ftpserver.quota.base import HomeBusy, LedgerFault, Limits, Uncounted, Usage
+from ftpserver.quota.base import LedgerFault, Limits, Uncounted, Usage
 from ftpserver.quota.books import Against, Books
 from ftpserver.quota.database import FILE_NAME
 from ftpserver.quota.sqlite import SqliteLedger, SqliteTally
-from tests.ftpserver.quota.conftest import Peer, count
+from tests.ftpserver.quota.conftest import count
 
 
 def _books(ledger: SqliteLedger, home: str = "/h") -> Books:
@@ -120,53 +118,6 @@ def test_a_home_that_the_ledger_lost_is_a_fault(ledger: SqliteLedger) -> None:
     with pytest.raises(LedgerFault, match="lost this home"):
         books.state()
     assert not books.reserve(1, 0, Limits())
-
-
-def test_one_act_at_a_time_in_this_process(ledger: SqliteLedger) -> None:
-    books = _books(ledger)
-    books.lock(wait=False)
-    with pytest.raises(HomeBusy):
-        books.lock(wait=False)
-    done = threading.Event()
-
-    def waiting() -> None:
-        books.lock(wait=True)
-        done.set()
-        books.unlock()
-
-    thread = threading.Thread(target=waiting)
-    thread.start()
-    assert not done.is_set()
-    books.unlock()
-    thread.join()
-    assert done.is_set()
-
-
-def test_one_act_at_a_time_in_all_processes(
-    ledger: SqliteLedger, state: Path, peer: Callable[[], Peer]
-) -> None:
-    books = _books(ledger)
-    other = peer().open(state, "/h", Limits())
-    assert other.do("act = tally.act()") == "None"
-    assert other.do("act.__enter__()") == "None"
-    with pytest.raises(HomeBusy):
-        books.lock(wait=False)
-    _books(ledger, "/another").lock(wait=False)
-    other.kill()  # the kernel gives back what the dead one had
-    books.lock(wait=True)
-    books.unlock()
-
-
-def test_an_act_lock_that_cannot_be_had_is_a_fault_and_stays_free(ledger: SqliteLedger, state: Path) -> None:
-    books = _books(ledger, "/fresh")
-    books.close()
-    (state / "homes").rename(state / "elsewhere")
-    with pytest.raises(LedgerFault):
-        books.lock(wait=False)
-    (state / "elsewhere").rename(state / "homes")
-    books.lock(wait=False)
-    books.unlock()
-    books.close()
 
 
 def test_the_end_takes_the_touched_mark_away(ledger: SqliteLedger, state: Path) -> None:

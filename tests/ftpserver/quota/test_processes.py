@@ -9,7 +9,7 @@ import pytest
 
 import ftpserver.quota.processes as processes
 from ftpserver.quota.base import Limits, QuotaExceeded, Uncounted, Usage
-from ftpserver.quota.database import Database
+from ftpserver.quota.database import FILE_NAME, USERS_NAME, Database
 from ftpserver.quota.processes import ProcessRegister
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.state.liveness import FOLDER
@@ -144,6 +144,25 @@ def test_an_end_with_something_under_way_is_as_a_death(state: Path) -> None:
     second.close()
 
 
+def test_a_file_that_replaced_the_ledger_is_not_believed(
+    state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A copy of an hour ago says how full the homes were an hour ago."""
+    first = SqliteLedger(state)
+    tally = first.open("/h", LIMITS)
+    count(tally, 9, 1)
+    tally.close()
+    first.close()
+    (state / "copy").write_bytes((state / FILE_NAME).read_bytes())
+    (state / "copy").rename(state / FILE_NAME)
+    for _ in range(2):
+        second = SqliteLedger(state)
+        with pytest.raises(Uncounted):
+            second.open("/h", LIMITS).usage()
+        second.close()
+    assert caplog.text.count("the quota ledger was replaced") == 1
+
+
 @pytest.mark.parametrize(("boot", "believed"), [("the same", True), ("another", False)])
 def test_after_a_power_cut_nothing_is_believed(
     state: Path,
@@ -163,7 +182,7 @@ def test_after_a_power_cut_nothing_is_believed(
     copy = tmp_path / "after"
     copy.mkdir()
     for path in state.iterdir():  # as the disk has it when the power goes
-        if path.is_file():
+        if path.is_file() and path.name != USERS_NAME:  # which says that it was another file
             (copy / path.name).write_bytes(path.read_bytes())
     first.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpserver.data.listening import ListeningSocket
 from ftpserver.service.listener import ControlListener, OnConnection, bind, plain, shown
 from tests.service import Service
 from tests.wire import Wire
@@ -138,7 +139,7 @@ def test_the_busier_of_two_lets_the_other_accept() -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
         (listening,) = bind("127.0.0.1", 0)
-        other = socket.socket(fileno=os.dup(listening.fileno()))
+        other = ListeningSocket(socket.AF_INET, os.dup(listening.fileno()))
         come: asyncio.Queue[str] = asyncio.Queue()
 
         def into(name: str) -> OnConnection:

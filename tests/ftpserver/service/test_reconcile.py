@@ -97,10 +97,11 @@ def test_a_running_upload_keeps_its_grant_and_gets_no_more_than_is_left(world: W
 def test_a_promise_to_a_running_upload_is_no_difference(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    grant = world.ada.reserve(bytes=300, files=1)
-    (world.homes / "ada" / "came already").write_bytes(b"x" * 200)
+    grant = world.ada.reserve(bytes=300, in_place=True)
+    with (world.homes / "ada" / "file").open("ab") as file:
+        file.write(b"x" * 200)
     assert world.reconciler().round() == 0
-    grant.settle(200, 1)
+    grant.settle(200, 0)
     assert world.reconciler().round() == 0
     assert not caplog.records
 
