@@ -17,7 +17,8 @@ from benchmarks.measure import LIMIT, Row, take_turns
 from benchmarks.packages import Missing
 from benchmarks.peers import PEERS, available
 from benchmarks.plot import write_plot
-from benchmarks.table import markdown, write_json
+from benchmarks.readme import put
+from benchmarks.table import markdown, ratios, write_json
 from benchmarks.workloads import WORKLOADS
 
 TITLES = {**{key: peer.title for key, peer in PEERS.items()}, LIMIT: "machine"}
@@ -53,6 +54,7 @@ def _names(known: Sequence[str]) -> Callable[[click.Context, click.Parameter, st
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the ratios: .svg or .png."
 )
+@click.option("--readme", is_flag=True, help="Put the ratios into README.md.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help="Where homes lie.")
 @click.option("--quick", is_flag=True, help="Smaller files and shorter runs: a first look.")
 @click.option("--full", is_flag=True, help="Also 9,000 idle clients.")
@@ -64,6 +66,7 @@ def main(
     workers: str,
     json_file: Path | None,
     plot: Path | None,
+    readme: bool,
     directory: Path | None,
     quick: bool,
     full: bool,
@@ -108,6 +111,9 @@ def main(
         click.echo(f"\n{note}")
     if json_file:
         write_json(json_file, rows, {**about, "notes": notes})
+    if readme:
+        machine = ", ".join(f"{key}: {about[key]}" for key in ("cpu", "kernel", "rounds"))
+        put("speed", f"{machine}; medians.\n\n{ratios(rows, TITLES)}")
     if plot:
         try:
             write_plot(plot, rows, TITLES, about)

@@ -52,6 +52,18 @@ def markdown(rows: Sequence[Row], titles: Mapping[str, str]) -> str:
     return grid(lines)
 
 
+def ratios(rows: Sequence[Row], titles: Mapping[str, str]) -> str:
+    """The short table: ours and the best of the others."""
+    lines = [["workload", "unit", "ours", "best of the others", "ours is"]]
+    for row in rows:
+        best, ratio = row.best_peer, row.ratio(row.best_peer)
+        if best is not None and ratio is not None:
+            ours, other = row.series[OURS].median, row.series[best].median
+            shown = f"{figure(other)} ({titles.get(best, best)})"
+            lines.append([row.title, row.unit, figure(ours), shown, f"{ratio:.2f} times as good"])
+    return grid(lines)
+
+
 def grid(lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first line is its head."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]

@@ -12,6 +12,7 @@ from benchmarks.machine import memory, wait_until_still
 from benchmarks.measure import LIMIT, OURS, Participant, Row, Sample
 from benchmarks.peers.base import Peer
 from benchmarks.peers.ours import Ours
+from benchmarks.slow import CLIENTS, slow_disk, slow_disks_can_be_made
 
 Measure = Callable[[Arena, Peer], Sample]
 
@@ -182,6 +183,8 @@ def _loads(arena: Arena, peer: Peer, others: str, seconds: float, folder: str) -
         return [{"mode": "list", "name": f"{verb} many", "clients": 4, **common, "users": 1}]
     if others == "hash":
         return [{"mode": "command", "name": f"{peer.hash} big", **common}]
+    if others == "disk":
+        return [{"mode": "retr", "name": f"{folder}/middle", "size": size, "clients": CLIENTS, **common}]
     assert others == "login"
     cold = peer.cold_users(100) if isinstance(peer, Ours) else {}
     return [{"mode": "login", "clients": 8, **common, **cold}]
@@ -193,6 +196,8 @@ def delay(others: str) -> Measure:
     def measure(arena: Arena, peer: Peer) -> Sample:
         lead, span = 0.3, max(0.5, arena.scale.seconds)
         with arena.fresh(peer) as folder, contextlib.ExitStack() as stack:
+            if others == "disk":
+                stack.enter_context(slow_disk(peer.homes, folder, arena.ground.sources / "middle"))
             started = []
             for load in _loads(arena, peer, others, span + 2 * lead, folder):
                 mode = str(load.pop("mode"))
@@ -300,6 +305,7 @@ def _other_rows() -> list[Workload]:
             ("list", "4 clients list {entries} names", lambda peer: peer.noop),
             ("hash", "{big} are hashed", lambda peer: peer.noop and bool(peer.hash)),
             ("login", "8 clients log in (ours: bcrypt 12, cold)", lambda peer: peer.noop),
+            ("disk", "4 clients read a slow disk", lambda peer: peer.noop and slow_disks_can_be_made()),
         )
     ]
     target = "≥ 1.0, < 12 KiB"

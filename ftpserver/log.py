@@ -6,7 +6,7 @@ logged when the way is free again. Every value is escaped, so that neither a nam
 a line or drive a terminal. A field called after a secret is masked; passwords are not to be given at all.
 
 The thread and the loop share one interpreter lock: a thread that wakes for every line takes it from the loop at every
-line. So the thread gathers what comes within `GATHER_SECONDS` and writes it in one piece.
+line. So a line is written at once after a pause, and what follows within `GATHER_SECONDS` goes out in one piece.
 """
 
 import contextlib
@@ -194,16 +194,17 @@ class LogOutput(QueueListener):
 
     def _monitor(self) -> None:
         """The thread: gather, write, until the sentinel comes."""
-        running = True
+        running, written = True, -GATHER_SECONDS
         while running:
             gathered = [self._queue.get()]
-            if gathered[0] is not None and gathered[0].levelno < logging.WARNING:
+            if time.monotonic() < written + GATHER_SECONDS:
                 time.sleep(GATHER_SECONDS)
             with contextlib.suppress(Empty):
                 while gathered[-1] is not None:
                     gathered.append(self._queue.get_nowait())
             running = gathered[-1] is not None
             self._writer.write(self._report_dropped() + [record for record in gathered if record is not None])
+            written = time.monotonic()
 
     def _report_dropped(self) -> list[logging.LogRecord]:
         """How many records were dropped since the last such line, as a record."""

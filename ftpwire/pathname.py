@@ -13,6 +13,9 @@ from ftpwire.errors import LocalError, RemoteError
 MAX_PATH = 4096
 """Bytes in a path, as PATH_MAX."""
 
+_SURELY_SHORT = MAX_PATH // 4  # characters: none takes more than four bytes
+_PLAIN_NAME = re.compile(r"[^./\0][^/\0]*")  # most arguments: one name, neither "." nor ".."
+
 _QUOTED = re.compile(r'"((?:[^"]|"")*+)"')  # possessive: one pass, whatever the text
 
 
@@ -36,6 +39,8 @@ class VirtualPath:
 
         Raises RemoteError when the text holds NUL, or it or the result is longer than 4096 bytes.
         """
+        if _PLAIN_NAME.fullmatch(text) and len(cwd.text) + len(text) < _SURELY_SHORT:
+            return cls(f"{cwd.text}/{text}" if cwd.text != "/" else f"/{text}")
         if "\0" in text:
             raise RemoteError("a path cannot hold NUL")
         _check_length(text)
@@ -87,7 +92,7 @@ ROOT = VirtualPath("/")
 
 
 def _check_length(text: str) -> None:
-    if len(text) * 4 <= MAX_PATH:  # no character takes more than four bytes
+    if len(text) <= _SURELY_SHORT:
         return
     try:
         size = len(text.encode("utf-8", "surrogateescape"))

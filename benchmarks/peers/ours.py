@@ -6,6 +6,7 @@ Only the log's level (nothing is logged by anybody), the port, the number of ses
 import contextlib
 import resource
 from functools import lru_cache
+from pathlib import Path
 
 import bcrypt
 import yaml
@@ -62,6 +63,12 @@ class Ours(Peer):
             self._write(f"u{number}", f"u{number}")
         for number in range(COLD):
             self._write(f"cold{number}", "u0")
+
+    @property
+    def accounts(self) -> Path:
+        """Where its account files are. It must have been configured."""
+        assert self._service
+        return self._service.accounts
 
     def _write(self, name: str, home: str) -> None:
         assert self._service

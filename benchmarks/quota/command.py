@@ -16,6 +16,7 @@ from benchmarks.packages import Missing
 from benchmarks.peers.base import Peer
 from benchmarks.quota.scenarios import Finding, examine
 from benchmarks.quota.servers import SERVERS, EmptyGround
+from benchmarks.readme import put
 from benchmarks.table import grid
 
 
@@ -23,8 +24,9 @@ from benchmarks.table import grid
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write everything there."
 )
+@click.option("--readme", is_flag=True, help="Put the table into README.md.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help="Where homes lie.")
-def main(json_file: Path | None, directory: Path | None) -> None:
+def main(json_file: Path | None, readme: bool, directory: Path | None) -> None:
     """Ask every server with quotas the same four questions and print one table."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="ftpserver-quota-", dir=directory or default_folder(1 << 26)))
@@ -35,6 +37,8 @@ def main(json_file: Path | None, directory: Path | None) -> None:
     click.echo(f"a quota of 1 MB each, homes in {folder}\n\n{table(findings)}")
     for note in notes:
         click.echo(f"\n{note}")
+    if readme:
+        put("quotas", f"Quota: 1 MB each.\n\n{table(findings)}")
     if json_file:
         plain = {title: [vars(one) for one in found] for title, found in findings.items()}
         json_file.write_text(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")

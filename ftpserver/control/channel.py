@@ -18,7 +18,7 @@ from ftpserver.data.mover import WOULD_BLOCK
 from ftpserver.data.secure import Farewell, Handshake
 from ftpwire.line import LineReader
 
-_READ = 64 * 1024
+_READ = 8 * 1024
 _LAST_READS = 16
 _ESTABLISHED = 1  # TCP_INFO's first byte while neither side has ended
 _COLLECTED = 64  # replies

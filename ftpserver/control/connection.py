@@ -11,8 +11,8 @@ anything waits. A client that does not read its replies is not read either.
 import asyncio
 import logging
 import socket
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
 from typing import TypeVar
 
 from ftpserver.commands import verbs
@@ -65,6 +65,7 @@ class Control:
     """A control connection."""
 
     __slots__ = (
+        "_around",
         "_began",
         "_channel",
         "_closing",
@@ -97,14 +98,22 @@ class Control:
         self._loop = facilities.loop
         self._channel = ControlChannel(self._loop, connection, self._take_lines, self._ended, self._sent)
         self._on_close = on_close
-        self._lines: deque[bytes | None] = deque()
+        self._lines: Lines = []  # not a deque: nearly always empty, and that is much larger
         self.transfer: Transfer | None = None
         self._task: asyncio.Task[None] | None = None
         self._replies = Replies(self._loop, facilities.pool, self._channel, link, self._work)
         self._protection = Protection(facilities.tls, self._channel, link)
+        self._around = Surroundings(
+            self._loop,
+            facilities.pool,
+            self._replies.say,
+            self._channel.alive,
+            facilities.patience,
+            self._protection,
+        )
         self._working = False
         self._closing = False
-        self._deadlines = Deadlines(self._loop, facilities.limits, self)
+        self._deadlines = Deadlines(facilities.timers, facilities.limits, self)
         self.born = self._began = self._deadlines.touched
         self._verb = ""
 
@@ -181,7 +190,7 @@ class Control:
             while self._lines and not self._closing and self._channel.unsent < _MOST_UNSENT:
                 if self._busy and not self._abort_that_waits():
                     break
-                self._handle(self._lines.popleft())
+                self._handle(self._lines.pop(0))
         finally:
             self._working = False
         self._channel.flush()
@@ -222,19 +231,12 @@ class Control:
         if logger.isEnabledFor(logging.DEBUG):
             event(logger, logging.DEBUG, "command", session=self.link.number, line=str(command))
         self._verb = command.verb
-        self._take_outcome(dispatch(self.peer, command, self._on_thread, self._facilities.patience.wait))
+        self._carry_out(dispatch(self.peer, command, self._on_thread, self._facilities.patience.wait))
 
     # Outcomes ---------------------------------------------------------------------------------------------------
 
-    def _take_outcome(self, outcome: Outcome | Awaitable[Outcome]) -> None:
+    def _carry_out(self, outcome: Outcome | Coroutine[object, None, Outcome]) -> None:
         """Carry an outcome out, now or when it has come."""
-        if isinstance(outcome, Awaitable):
-            self._channel.flush()
-            self._task = self._loop.create_task(self._await_outcome(outcome))
-        else:
-            self._carry_out(outcome)
-
-    def _carry_out(self, outcome: Outcome) -> None:
         match outcome:
             case Reply():
                 self._reply(outcome)
@@ -243,11 +245,10 @@ class Control:
             case Identify():
                 self._reply(self._facilities.desk.identify(self._visitor(), outcome.name))
             case Login():
-                self._take_outcome(
-                    self._facilities.desk.log_in(self._visitor(), outcome.name, outcome.password)
-                )
+                self._carry_out(self._facilities.desk.log_in(self._visitor(), outcome.name, outcome.password))
             case Admit():
                 self.peer = outcome.session
+                outcome.session.port.guard = self._protection
                 self._reply(outcome.reply)
             case Restart():
                 self._leave_session()
@@ -264,13 +265,16 @@ class Control:
                 self._lines.clear()
                 self._channel.end()  # it is closed when the client has read what was said before
                 self._reply(outcome.reply)
+            case CoroutineType():  # much cheaper to tell than an Awaitable
+                self._channel.flush()
+                self._task = self._loop.create_task(self._await_outcome(outcome))
             case _:
                 raise NotImplementedError(outcome)
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(self._facilities.pool, work)
 
-    async def _await_outcome(self, coming: Awaitable[Outcome]) -> None:
+    async def _await_outcome(self, coming: Coroutine[object, None, Outcome]) -> None:
         try:
             outcome = await coming
         except Exception as error:
@@ -337,17 +341,8 @@ class Control:
             release(job)
             self._reply(reply_to(error) or _FAILED)
             return
-        around = Surroundings(
-            self._loop,
-            self._facilities.pool,
-            self._replies.say,
-            self._channel.alive,
-            governor,
-            self._facilities.patience,
-            self._protection,
-        )
         self._began = self._loop.time()
-        self.transfer = Transfer(session, session.port, job, around, self._transferred)
+        self.transfer = Transfer(session, job, governor, self._around, self._transferred)
         self.transfer.start()
 
     def _transferred(self, reply: Reply) -> None:

@@ -1,14 +1,14 @@
 """The deadlines of one control connection: for a login, for the next command, for data that stands still.
 
-A busy client costs no clock: what happens only notes the time (`touch`), and one timer looks now and then
+A busy client costs no clock: what happens only notes the time (`touch`), and a timer (timers.py) looks now and then
 which deadline has passed. It comes again when the next could, so a deadline is kept to within the shortest of
 them.
 """
 
-import asyncio
 from typing import Protocol
 
 from ftpserver.config.settings import Limits
+from ftpserver.control.timers import SharedTimers
 from ftpserver.control.transfer import Transfer
 from ftpserver.session import Peer, Session
 
@@ -32,34 +32,36 @@ class Watched(Protocol):
 class Deadlines:
     """Looks after one connection from `start` to `stop`."""
 
-    __slots__ = ("_limits", "_loop", "_moved", "_timer", "_watched", "touched")
+    __slots__ = ("_due_at", "_limits", "_moved", "_timers", "_watched", "touched")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits, watched: Watched) -> None:
-        self._loop = loop
+    def __init__(self, timers: SharedTimers, limits: Limits, watched: Watched) -> None:
+        self._timers = timers
         self._limits = limits
         self._watched = watched
         self._moved = -1
-        self._timer: asyncio.TimerHandle | None = None
-        self.touched = loop.time()
+        self._due_at = 0.0
+        self.touched = timers.time()
         """When the client last did something that counts (the loop's time)."""
 
     def touch(self) -> None:
         """The client has just done something that counts."""
-        self.touched = self._loop.time()
+        self.touched = self._timers.time()
 
     def start(self) -> None:
         """Look which deadline has passed, and again when the next could."""
-        self._timer = None
         left = self._look()
         limits = self._limits
         shortest = min(limits.login_seconds, limits.idle_seconds, limits.data_seconds)
         if left > 0:
-            self._timer = self._loop.call_later(min(shortest, max(left, _SHORTEST_TICK)), self.start)
+            self._due_at = self._timers.after(min(shortest, max(left, _SHORTEST_TICK)), self)
+
+    def fall_due(self) -> None:
+        """See timers.Due."""
+        self.start()
 
     def stop(self) -> None:
         """The connection has ended."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timers.forget(self._due_at, self)
 
     def _look(self) -> float:
         """Seconds until the deadline that holds now; past it, what it demands is done. 0 or less: the end."""
@@ -78,7 +80,7 @@ class Deadlines:
         )
 
     def _left(self, seconds: float) -> float:
-        return self.touched + seconds - self._loop.time()
+        return self.touched + seconds - self._timers.time()
 
     def _leave_after(self, seconds: float, text: str) -> float:
         left = self._left(seconds)

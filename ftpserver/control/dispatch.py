@@ -8,10 +8,8 @@ Most handlers answer at once. One that says `Later`, or that finds its home unco
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
-from unicodedata import normalize
 
 from ftpserver.commands import site_verbs, verbs
 from ftpserver.commands.table import Audience, Row
@@ -38,14 +36,12 @@ _PORT_PAUSE = 0.5  # seconds between two looks for a passive port that has becom
 
 def dispatch(
     peer: Peer, command: Command, on_thread: OnThread[Outcome], outwait: Outwait
-) -> Outcome | Awaitable[Outcome]:
+) -> Outcome | Coroutine[object, None, Outcome]:
     """What a command comes to; every error that a client can cause is its reply."""
     row: Row | None = None
     try:
         row, text = _row(command)
         _admit(peer, row)
-        if isinstance(peer, Session) and peer.account.normalize is not None and not text.isascii():
-            text = normalize("NFC", text)
         argument = row.parse(peer, text)
         answer = row.handler(peer, argument)
     except (Uncounted, HomeBusy, NoPort) as error:
@@ -134,7 +130,7 @@ async def _persist(
 async def _outwait(obstacle: Exception, session: Session, outwait: Outwait) -> None:
     """Do, or wait for, what lets the command be carried out."""
     if isinstance(obstacle, Uncounted):
-        await outwait(session.home.name, partial(session.home.recount, obstacle.others))
+        await outwait(session.home.name, session.home.recount)
     elif isinstance(obstacle, HomeBusy):
         await outwait(session.home.name, session.home.wait_until_quiet)
     else:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from ftpserver.config.settings import Limits
 from ftpserver.control.patience import Patience
+from ftpserver.control.timers import SharedTimers
 from ftpserver.login import Desk
 from ftpserver.tls import TlsService
 
 
 @dataclass(frozen=True, slots=True)
 class Facilities:
-    """The loop, where to log in, threads for what may block, TLS, and the limits that hold for everybody."""
+    """The loop, its timers, where to log in, threads for what may block, TLS, and the limits for everybody."""
 
     loop: asyncio.AbstractEventLoop
+    timers: SharedTimers
     desk: Desk
     pool: Executor
     patience: Patience

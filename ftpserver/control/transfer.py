@@ -25,7 +25,6 @@ from ftpserver.data.convert import Converter
 from ftpserver.data.deflate import DeflatedChunks, Inflate
 from ftpserver.data.mover import Mover
 from ftpserver.data.pace import Governor
-from ftpserver.data.port import SessionPort
 from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
 from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
@@ -55,8 +54,6 @@ class Surroundings:
     """Write a reply now."""
     alive: Callable[[], bool]
     """Whether the control connection has not ended."""
-    governor: Governor | None
-    """How fast and how much may be moved."""
     patience: Patience
     protection: Protection
     """What gives a data connection its TLS side."""
@@ -65,17 +62,32 @@ class Surroundings:
 class Transfer:
     """Carries out a Send, Tell or Receive and then calls `done` with the final reply, once."""
 
+    __slots__ = (
+        "_around",
+        "_connection",
+        "_done",
+        "_governor",
+        "_job",
+        "_mover",
+        "_port",
+        "_secure",
+        "_session",
+        "_settling",
+    )
+
     def __init__(
         self,
         session: Session,
-        port: SessionPort,
         job: Send | Tell | Receive,
+        governor: Governor | None,
         around: Surroundings,
         done: Callable[[Reply], None],
     ) -> None:
+        """`governor` decides how fast and how much may be moved."""
         self._session = session
-        self._port = port
+        self._port = session.port
         self._job = job
+        self._governor = governor
         self._around = around
         self._done: Callable[[Reply], None] | None = done
         self._connection: socket.socket | None = None
@@ -133,12 +145,15 @@ class Transfer:
             self._move()
 
     def _shake_hands(self, connection: socket.socket) -> None:
-        """TLS begins after the 150: a client that has not read it is not ready for a handshake (RFC 4217)."""
-        try:
-            self._secure = self._around.protection.of_data(connection, isinstance(self._job, Receive))
-        except OSError as error:  # the client has gone already
-            self._shaken(error)
-            return
+        """TLS begins after the 150, if the client did not begin it before (data/early.py)."""
+        if isinstance(connection, ssl.SSLSocket):
+            self._secure = connection
+        else:
+            try:
+                self._secure = self._around.protection.of_data(connection, isinstance(self._job, Receive))
+            except OSError as error:  # the client has gone already
+                self._shaken(error)
+                return
         self._connection = self._secure
         self._mover = Handshake(self._around.loop, self._secure, self._shaken)
         self._mover.start()
@@ -161,7 +176,7 @@ class Transfer:
         """Whether the TLS session was resumed, or need not be."""
         link = self._session.link
         allowed = secure.session_reused or not self._around.protection.reuse_required or link.ticket_used_up
-        link.ticket_used_up = isinstance(self._job, Receive) and secure.version() == "TLSv1.3"
+        link.ticket_used_up = allowed and isinstance(self._job, Receive) and secure.version() == "TLSv1.3"
         return allowed
 
     def _move(self) -> None:
@@ -178,14 +193,14 @@ class Transfer:
                 connection,
                 job.upload,
                 self._converter(job),
-                around.governor,
+                self._governor,
                 self._ended,
                 self._outwait,
             )
         if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
-            return FileSender(around.loop, connection, job.source, around.governor, self._ended)
+            return FileSender(around.loop, connection, job.source, around.pool, self._governor, self._ended)
         return ChunkSender(
-            around.loop, connection, self._chunks(job), around.pool, around.governor, self._ended
+            around.loop, connection, self._chunks(job), around.pool, self._governor, self._ended
         )
 
     def _outwait(self, remove: Callable[[], None]) -> "asyncio.Future[None]":
@@ -334,19 +349,22 @@ class Transfer:
             drain(self._around.loop, connection, _DRAIN_SECONDS)
 
     def _finish(self, reply: Reply) -> None:
-        if self._around.governor is not None:
+        if self._governor is not None:
             with contextlib.suppress(LedgerFault):  # then a little too much is booked
-                self._around.governor.close()
+                self._governor.close()
         done, self._done = self._done, None
         if done is not None:
             done(reply)
 
     def _log(self, error: Exception | None, fate: Fate | None = None) -> None:
         job = self._job
+        level = logging.DEBUG if isinstance(job, Tell) else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
         what = job.what if isinstance(job, Tell) else ("upload" if isinstance(job, Receive) else "download")
         event(
             logger,
-            logging.DEBUG if isinstance(job, Tell) else logging.INFO,
+            level,
             what,
             session=self._session.link.number,
             user=self._session.account.name,

@@ -1,11 +1,11 @@
 """What all movers of bytes share: a raw non-blocking socket, callbacks of the loop, and one call of `on_end`.
 
-Rules: a mover never waits. It moves what it can within a bounded step (`STEP`, so that many transfers share
-the loop evenly), asks the loop to call it again, and in the end calls `on_end` exactly once, with None or the
-exception that ended it. A reader reads until the socket has no more: data and a reset that come together are
-one event to uvloop, and it tells no other after that. `stop` ends it without that call. `moved` counts bytes
-of the network side; whoever wants to know about a stall looks whether it grew. The descriptors belong to the
-caller, who closes them.
+Rules: a mover never waits. It moves what it can within a bounded step (`share`: many transfers share a turn of the
+loop, and who only says NOOP waits for no more than that turn), asks the loop to call it again, and in the end calls
+`on_end` exactly once, with None or the exception that ended it. A reader reads until the socket has no more: data and
+a reset that come together are one event to uvloop, and it tells no other after that. `stop` ends it without that
+call. `moved` counts bytes of the network side; whoever wants to know about a stall looks whether it grew. The
+descriptors belong to the caller, who closes them.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from ftpserver.data.pace import Governor
 
 STEP = 1024 * 1024
+_SMALLEST_STEP = 64 * 1024
+_TURN = 6 * 1024 * 1024  # bytes moved in a turn of the loop, a few milliseconds
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 OnEnd = Callable[[Exception | None], None]
 
@@ -30,6 +32,9 @@ def acknowledge(connection: socket.socket) -> None:
 
 class Mover:
     """The base of the movers; a subclass implements `_step`."""
+
+    running = 0
+    """How many movers of this process have begun and not ended."""
 
     __slots__ = ("_fd", "_loop", "_on_end", "_pace", "_reading", "_timer", "_writing", "connection", "moved")
 
@@ -48,12 +53,20 @@ class Mover:
 
     def start(self) -> None:
         """Begin; small work may be done, and `on_end` called, before this returns."""
+        Mover.running += 1
         self._run()
 
     def stop(self) -> None:
         """Touch nothing any more and do not call `on_end`."""
+        if self._on_end is not None:
+            Mover.running -= 1
         self._on_end = None
         self._rest()
+
+    @staticmethod
+    def share() -> int:
+        """How many bytes to move in one step."""
+        return max(_SMALLEST_STEP, min(STEP, _TURN // max(1, Mover.running)))
 
     def _run(self) -> None:
         try:
@@ -66,7 +79,7 @@ class Mover:
             self._end(error)
 
     def _step(self) -> None:
-        """Move about STEP bytes at most; raise one of WOULD_BLOCK when the socket has had enough."""
+        """Move about `share` bytes at most; raise one of WOULD_BLOCK when the socket has had enough."""
         raise NotImplementedError
 
     def _await_writable_or_readable(self) -> None:
@@ -127,4 +140,5 @@ class Mover:
         self._rest()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
+            Mover.running -= 1
             on_end(error)

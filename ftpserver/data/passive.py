@@ -21,6 +21,7 @@ import random
 import socket
 from collections.abc import Callable, Sequence
 
+from ftpserver.data.listening import EXHAUSTED, ListeningSocket
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 128
 _OPEN_AT_LEAST = 64  # so many ports are opened before an open one is used again
 _ACCEPTS_AT_ONCE = 16
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Why accepting fails while the connection stays in the queue: who tried has to rest, or the loop spins."""
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
@@ -60,7 +59,7 @@ class _Listener:
 
     __slots__ = ("_loop", "_socket", "_trusted", "address", "awaited")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, bound: socket.socket, trusted: Trusted) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, bound: ListeningSocket, trusted: Trusted) -> None:
         self._loop = loop
         self._socket = bound
         self._trusted = trusted
@@ -71,7 +70,7 @@ class _Listener:
     def _accept(self) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
             try:
-                connection, peer = self._socket.accept()
+                connection, peer = self._socket.take()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -80,7 +79,6 @@ class _Listener:
                     self._loop.remove_reader(self._socket.fileno())
                     self._loop.call_later(0.1, self._resume)
                 return
-            connection.setblocking(False)
             if peer[0] in self._trusted:
                 HeaderReader(self._loop, connection, self._match_forwarded)
             else:
@@ -108,11 +106,9 @@ class _Listener:
         self._socket.close()
 
 
-def _bind(local: str, port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in local else socket.AF_INET, socket.SOCK_STREAM)
+def _bind(local: str, port: int) -> ListeningSocket:
+    bound = ListeningSocket(socket.AF_INET6 if ":" in local else socket.AF_INET)
     try:
-        bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((local, port))
         bound.listen(_BACKLOG)
     except BaseException:

@@ -1,8 +1,8 @@
 """Movers that receive: into a file, or to nowhere.
 
-`FileReceiver` reads into one buffer that all transfers of the loop share (it is empty again when a step returns),
-asks for room before it writes (`cover`), and writes at once. A clean end of the peer's stream is the end of the file;
-anything else is an error, which the owner answers.
+`FileReceiver` reads into one buffer that all transfers of the loop share (it is empty again when a step returns) what
+has come, asks for room before it writes (`cover`), and writes it in one piece. A clean end of the peer's stream is
+the end of the file; anything else is an error, which the owner answers.
 
 `Drain` reads what a refused client still sends, within bounds, so that the client comes to its end and reads our
 reply instead of a reset (threats.md: "a reset instead of a reply").
@@ -17,11 +17,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ftpserver.data.convert import Converter
-from ftpserver.data.mover import STEP, Mover, OnEnd, acknowledge
+from ftpserver.data.mover import STEP, WOULD_BLOCK, Mover, OnEnd, acknowledge
 from ftpserver.data.pace import Governor
 
 _BUFFER = memoryview(bytearray(STEP))
-_READS_AT_ONCE = 4
+_DRAINS_AT_ONCE = 4
 DRAIN_BYTES = 256 * 1024 * 1024
 
 
@@ -54,7 +54,7 @@ class FileReceiver(Mover):
     and goes on.
     """
 
-    __slots__ = ("_convert", "_held", "_most", "_outwait", "_position", "_secure", "_target")
+    __slots__ = ("_convert", "_held", "_most", "_outcome", "_outwait", "_position", "_secure", "_target")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class FileReceiver(Mover):
         super().__init__(loop, connection, pace, on_end)
         self._outwait = outwait
         self._held = b""
+        self._outcome: Exception | None = None
         self._target = target
         self._position = target.offset
         self._convert = convert
@@ -99,28 +100,53 @@ class FileReceiver(Mover):
         if self._held:
             held, self._held = self._held, b""
             self._write(held)
-        for _ in range(_READS_AT_ONCE):
-            allowed = self._allowance(self._most)
+        if self._outcome is None:
+            allowed = self._allowance(min(self._most, self.share()))
             if not allowed:
                 return
-            try:
-                count = self.connection.recv_into(_BUFFER, allowed)
-            except ssl.SSLEOFError as end:  # without close_notify: whether it counts is the owner's affair
-                self._refuse_reset(end)
-                self._finish_conversion()
-                raise
-            if not count:
-                self._finish_conversion()
-                self._end(None)
-                return
-            self._count(count)
-            if self._secure:
-                acknowledge(self.connection)
-            if self._convert is None:
-                self._write(_BUFFER[:count])
-            else:
-                self._write(self._convert.convert(_BUFFER[:count].tobytes()))
-        self._again()  # until the socket has no more: see Mover
+            count = self._fill(allowed)
+            if count:
+                self._count(count)
+                if self._secure:
+                    acknowledge(self.connection)
+                if self._convert is None:
+                    self._write(_BUFFER[:count])
+                else:
+                    self._write(self._convert.convert(_BUFFER[:count].tobytes()))
+        outcome, self._outcome = self._outcome, None
+        if outcome is None:
+            self._again()  # until the socket has no more: see Mover
+        elif isinstance(outcome, WOULD_BLOCK):
+            raise outcome
+        else:
+            self._conclude(outcome)
+
+    def _fill(self, wanted: int) -> int:
+        """Read what has come, `wanted` bytes at most; why there is no more at the moment stands in `_outcome`."""
+        filled = 0
+        try:
+            while filled < wanted:
+                count = self.connection.recv_into(_BUFFER[filled:wanted])
+                if not count:
+                    self._outcome = EOFError()
+                    break
+                filled += count
+        except OSError as error:
+            self._outcome = error
+        return filled
+
+    def _conclude(self, outcome: Exception) -> None:
+        """The stream has ended, in order or not."""
+        if isinstance(outcome, EOFError):
+            self._finish_conversion()
+            self._end(None)
+            return
+        if isinstance(
+            outcome, ssl.SSLEOFError
+        ):  # without close_notify: whether it counts is the owner's affair
+            self._refuse_reset(outcome)
+            self._finish_conversion()
+        raise outcome
 
     def _refuse_reset(self, end: ssl.SSLEOFError) -> None:
         """Raise what it was: before 3.12.3 Python's ssl tells a reset as an end.
@@ -172,7 +198,7 @@ class Drain(Mover):
         super().__init__(loop, connection, None, on_end)
 
     def _step(self) -> None:
-        for _ in range(_READS_AT_ONCE):
+        for _ in range(_DRAINS_AT_ONCE):
             count = self.connection.recv_into(_BUFFER)
             self._count(count)
             if not count or self.moved >= DRAIN_BYTES:

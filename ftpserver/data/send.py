@@ -3,6 +3,8 @@
 `FileSender` lets the kernel copy (a plain connection, IMAGE type). `ChunkSender` takes whatever makes chunks: a
 listing, a file under TLS, in ASCII or compressed. Making a chunk may take long (a huge directory); a maker says so,
 and then the chunk is made on a thread.
+
+What has to come from a disk first is fetched on a thread: a slow disk keeps nobody waiting but who reads it.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import Protocol
 
-from ftpserver.data.mover import STEP, Mover, OnEnd
+from ftpserver.data.mover import Mover, OnEnd
 from ftpserver.data.pace import Governor
 from ftpserver.data.text import ToNetwork
 from ftpserver.storage.base import Source
@@ -30,26 +32,35 @@ class Shrunk(Exception):
 class FileSender(Mover):
     """Sends `source` from its offset to the size it had when it was opened; one that shrinks is Shrunk."""
 
-    __slots__ = ("_file", "_left", "_offset")
+    __slots__ = ("_fetched", "_file", "_left", "_offset", "_pool", "_source")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         connection: socket.socket,
         source: Source,
+        pool: Executor,
         pace: Governor | None,
         on_end: OnEnd,
     ) -> None:
         super().__init__(loop, connection, pace, on_end)
+        self._pool = pool
+        self._source = source
         self._file = source.fd
+        self._fetched = 0  # up to here it was read from the disk just now
         self._offset = source.offset
         self._left = source.size - source.offset
 
     def _step(self) -> None:
-        budget = STEP
+        budget = self.share()
         while self._left > 0:
             allowed = self._allowance(min(self._left, budget))
             if not allowed:
+                return
+            if self._fetched > self._offset:
+                allowed = min(allowed, self._fetched - self._offset)
+            elif not self._source.at_hand(self._offset, allowed):
+                self._fetch(self._offset + allowed)
                 return
             sent = os.sendfile(self._fd, self._file, self._offset, allowed)
             if not sent:
@@ -63,6 +74,22 @@ class FileSender(Mover):
                 return
         self._end(None)
 
+    def _fetch(self, end: int) -> None:
+        """Have the next bytes read from the disk; then go on."""
+        self._rest()
+        self._fetched = end
+        future = self._loop.run_in_executor(self._pool, self._source.fetch, self._offset, end - self._offset)
+        future.add_done_callback(self._have_fetched)
+
+    def _have_fetched(self, future: "asyncio.Future[None]") -> None:
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or self._on_end is None:
+            return
+        if error is not None:
+            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
+        else:
+            self._run()
+
     def _await_writable_or_readable(self) -> None:
         self._await_writable()
 
@@ -70,8 +97,9 @@ class FileSender(Mover):
 class Chunks(Protocol):
     """What makes the bytes to send."""
 
-    blocking: bool
-    """Whether making the next chunk may take long."""
+    @property
+    def blocking(self) -> bool:
+        """Whether making the next chunk may take long."""
 
     def next(self) -> bytes:
         """The next chunk; empty at the end. Raises OSError."""
@@ -80,14 +108,18 @@ class Chunks(Protocol):
 class FileChunks:
     """A file's bytes, as text with network line ends when `convert` is given."""
 
-    __slots__ = ("_convert", "_left", "_offset", "_source", "blocking")
+    __slots__ = ("_convert", "_left", "_offset", "_source")
 
     def __init__(self, source: Source, convert: ToNetwork | None) -> None:
-        self.blocking = False
         self._source = source
         self._offset = source.offset
         self._left = source.size - source.offset
         self._convert = convert
+
+    @property
+    def blocking(self) -> bool:
+        """Whether it has to come from the disk."""
+        return self._left > 0 and not self._source.at_hand(self._offset, min(_READ, self._left))
 
     def next(self) -> bytes:
         """See Chunks."""
@@ -146,7 +178,7 @@ class ChunkSender(Mover):
         self._offered = 0  # bytes that the connection was asked to take and did not
 
     def _step(self) -> None:
-        budget = STEP
+        budget = self.share()
         while True:
             if not self._chunk and not self._next_chunk():
                 return

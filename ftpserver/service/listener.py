@@ -14,30 +14,37 @@ import socket
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-from ftpserver.data.passive import EXHAUSTED
+from ftpserver.data.listening import EXHAUSTED, ListeningSocket
 from ftpserver.session import Address
 
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 1024
-_ACCEPTS_AT_ONCE = 64
 _REST = 0.2
 _COURTESY = 0.002
+# Accepted sockets have the options of the one that listens (Linux). A control connection is silent while data flows or
+# a hash is computed: probes keep it alive in a NAT's table. Urgent data is read in its place (RFC 959 section 4.1.3).
+_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
 
 OnConnection = Callable[[socket.socket, Address, Address], None]
 """Gets the non-blocking socket, the peer's address and our own."""
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
+def bind(host: str, port: int) -> list[ListeningSocket]:
     """Listening sockets for every address that `host` means. Raises OSError."""
-    sockets: list[socket.socket] = []
+    sockets: list[ListeningSocket] = []
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            listening = socket.socket(family, kind, protocol)
+        for family, _, _, _, address in dict.fromkeys(found):
+            listening = ListeningSocket(family)
             sockets.append(listening)
-            listening.setblocking(False)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 # "::" takes IPv4 clients too, as mapped addresses, which `plain` makes plain again.
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
@@ -72,7 +79,7 @@ class ControlListener:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        listening: socket.socket,
+        listening: ListeningSocket,
         on_connection: OnConnection,
         busier: Callable[[], bool] | None = None,
     ) -> None:
@@ -81,38 +88,37 @@ class ControlListener:
         self._socket = listening
         self._on_connection = on_connection
         self._busier = busier
+        for option in _OPTIONS:
+            listening.setsockopt(*option)
         self.address = plain(listening.getsockname())
         loop.add_reader(listening.fileno(), self._readable)
 
     def _readable(self) -> None:
-        if self._busier is None:
-            self._accept(_ACCEPTS_AT_ONCE)
-        elif self._busier():
+        if self._busier is not None and self._busier():
             self._rest(_COURTESY, self._accept_after_all)
         else:
-            self._accept(1)
+            self._accept()
 
     def _accept_after_all(self) -> None:
         if self._socket.fileno() >= 0:
             self._loop.add_reader(self._socket.fileno(), self._readable)
-            self._accept(1)
+            self._accept()
 
-    def _accept(self, most: int) -> None:
-        for _ in range(most):
-            try:
-                connection, peer = self._socket.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in EXHAUSTED:
-                    logger.error("a connection was not accepted: %s", error.strerror)
-                    self._rest(_REST, self._resume)
-                return
-            try:
-                connection.setblocking(False)
-                self._on_connection(connection, plain(peer), plain(connection.getsockname()))
-            except OSError:  # it was reset before we looked at it
-                connection.close()
+    def _accept(self) -> None:
+        """Accept one; the loop tells of the next, after the others have had their turn."""
+        try:
+            connection, peer = self._socket.take()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                logger.error("a connection was not accepted: %s", error.strerror)
+                self._rest(_REST, self._resume)
+            return
+        try:
+            self._on_connection(connection, plain(peer), plain(connection.getsockname()))
+        except OSError:  # it was reset before we looked at it
+            connection.close()
 
     def _rest(self, seconds: float, then: Callable[[], None]) -> None:
         self._loop.remove_reader(self._socket.fileno())

@@ -64,6 +64,14 @@ class Source(Protocol):
     size: int
     modified: float
 
+    def at_hand(self, offset: int, count: int) -> bool:
+        """Whether these bytes can be read at once, as far as is known."""
+        ...
+
+    def fetch(self, offset: int, count: int) -> None:
+        """See to it that they can; on a thread. Raises OSError."""
+        ...
+
     def close(self) -> None:
         """Close the descriptor; a second call does nothing."""
         ...

@@ -20,27 +20,28 @@ _HOME = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MODE = 0o750
 
 
-def open_home(home: Path, *, below: Path | None, create: bool) -> int:
+def open_home(home: str, *, below: Path | None, create: bool) -> int:
     """Return the descriptor of a home; the missing directories are made if `create`.
 
     Raises OSError: FileNotFoundError, NotADirectoryError, ELOOP for a relative home with a link in it, EINVAL
     for one that is not beneath the homes directory.
     """
-    if home.is_absolute():
-        return _descend(Path(home.anchor), home.parts[1:] or (".",), create, 0)
-    if below is None or not home.parts or ".." in home.parts:
-        raise OSError(errno.EINVAL, "a relative home must be a name below the homes directory", str(home))
-    if create:
+    names = [name for name in home.split("/") if name not in ("", ".")]
+    if home.startswith("/"):
+        return _descend("/", names or ["."], create, 0)
+    if below is None or not names or ".." in names:
+        raise OSError(errno.EINVAL, "a relative home must be a name below the homes directory", home)
+    if create and not os.path.isdir(below):
         below.mkdir(mode=_MODE, parents=True, exist_ok=True)
-    return _descend(below, home.parts, create, os.O_NOFOLLOW)
+    return _descend(str(below), names, create, os.O_NOFOLLOW)
 
 
-def _descend(where: Path, names: tuple[str, ...], create: bool, extra: int) -> int:
+def _descend(where: str, names: list[str], create: bool, extra: int) -> int:
     """Open one name after the other; return the descriptor of the last."""
     fd = os.open(where, _WAY)
     try:
         for left, name in enumerate(names, 1 - len(names)):
-            where = where / name
+            where = f"{where.rstrip('/')}/{name}"
             child = _step(fd, name, (_WAY if left else _HOME) | extra, create, where)
             os.close(fd)
             fd = child
@@ -50,12 +51,12 @@ def _descend(where: Path, names: tuple[str, ...], create: bool, extra: int) -> i
     return fd
 
 
-def _step(fd: int, name: str, flags: int, create: bool, where: Path) -> int:
+def _step(fd: int, name: str, flags: int, create: bool, where: str) -> int:
     try:
         return os.open(name, flags, dir_fd=fd)
     except FileNotFoundError:
         if not create:
-            raise FileNotFoundError(errno.ENOENT, "the home does not exist", str(where)) from None
+            raise FileNotFoundError(errno.ENOENT, "the home does not exist", where) from None
     except OSError as error:
         raise _explained(error, fd, name, where) from None
     try:
@@ -67,13 +68,13 @@ def _step(fd: int, name: str, flags: int, create: bool, where: Path) -> int:
         raise _explained(error, fd, name, where) from None
 
 
-def _explained(error: OSError, fd: int, name: str, where: Path) -> OSError:
+def _explained(error: OSError, fd: int, name: str, where: str) -> OSError:
     if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-        return type(error)(error.errno, error.strerror, str(where))
+        return type(error)(error.errno, error.strerror, where)
     link = False
     with suppress(OSError):
         link = stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
     if link:
         text = "the home leads through a symbolic link; put the absolute path into the account file instead"
-        return OSError(errno.ELOOP, text, str(where))
-    return NotADirectoryError(errno.ENOTDIR, "the home is not a directory", str(where))
+        return OSError(errno.ELOOP, text, where)
+    return NotADirectoryError(errno.ENOTDIR, "the home is not a directory", where)

@@ -144,20 +144,18 @@ class Jail(ABC):
         self._owner = None
 
 
+@cache
+def _how(flags: int, mode: int) -> bytes:
+    """openat2's third argument."""
+    return struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+
+
 class KernelJail(Jail):
     """openat2(2): one system call for a path of any length."""
 
-    def __init__(self, root: int) -> None:
-        super().__init__(root)
-        self._how: dict[tuple[int, int], bytes] = {}
-
     def resolve(self, text: str, flags: int, mode: int = 0) -> int:
         """Open what `text` leads to."""
-        how = self._how.get((flags, mode))
-        if how is None:
-            how = self._how[flags, mode] = struct.pack(
-                "=QQQ", flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS
-            )
+        how = _how(flags, mode)
         raw = text.encode("utf-8", "surrogateescape")
         if b"\0" in raw:  # C would open the part before it
             raise fault(errno.EINVAL, text)

@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from ftpserver.storage.base import Existing, Identity, Removed, Sink, StorageBusy
@@ -52,7 +53,7 @@ class LocalStorage:
     @classmethod
     def open(
         cls,
-        home: Path,
+        home: Path | str,
         *,
         below: Path | None = None,
         create: bool = False,
@@ -67,14 +68,14 @@ class LocalStorage:
         The process's own umask counts as well as `umask`. `nameless` False and `jail` do without O_TMPFILE
         and openat2. Raises OSError, see `open_home`.
         """
-        root = open_home(home, below=below, create=create)
+        root = open_home(os.fspath(home), below=below, create=create)
         try:
             resolver = jail(root)
         except BaseException:
             os.close(root)
             raise
         # Without /proc a nameless file cannot be given a name; better to know before there is one.
-        return cls(resolver, staging, umask, nameless and os.path.exists("/proc/self/fd"))
+        return cls(resolver, staging, umask, nameless and _has_proc())
 
     @property
     def identity(self) -> Identity:
@@ -115,9 +116,10 @@ class LocalStorage:
     def stands_at(self, path: str) -> bool:
         """Tell whether the directory that was opened has this path, and not another one or none."""
         try:
-            return identity_of(os.stat(path)) == self._identity
+            facts = os.stat(path)
         except OSError:
             return False
+        return facts.st_ino == self._identity.inode and facts.st_dev == self._identity.device
 
     def count(self) -> Generator[tuple[int, int], None, None]:
         """Walk the whole home and yield (bytes, entries) increments."""
@@ -135,7 +137,7 @@ class LocalStorage:
             facts = os.fstat(fd)
             if not stat.S_ISREG(facts.st_mode):
                 refuse_special(facts, path.text)
-            return LocalSource(fd, offset, facts.st_size, facts.st_mtime)
+            return LocalSource(fd, offset, facts.st_size, facts.st_mtime, facts.st_dev)
         except BaseException:
             os.close(fd)
             raise
@@ -155,8 +157,7 @@ class LocalStorage:
                 raise fault(errno.EPERM, path.text)
             existing = None
             if facts is not None:
-                held = _hold_replaceable(parent, facts, path)
-                existing = _existing(held) if held >= 0 else None
+                held, existing = _hold_replaceable(parent, facts, path)
             sink = self._begin(parent, existing, offset)
             sink.hold(held)
             return sink
@@ -324,8 +325,15 @@ class LocalStorage:
             raise
 
 
-def _hold_replaceable(parent: Parent, facts: os.stat_result, path: VirtualPath) -> int:
-    """Return a descriptor of the file an upload is to replace; -1 when it has gone meanwhile."""
+@cache
+def _has_proc() -> bool:
+    return os.path.exists("/proc/self/fd")
+
+
+def _hold_replaceable(
+    parent: Parent, facts: os.stat_result, path: VirtualPath
+) -> tuple[int, Existing | None]:
+    """Return a descriptor of the file an upload is to replace and its facts; -1 when it has gone meanwhile."""
     refuse_special(facts, path.text)
     if (
         not facts.st_mode & _WRITE_BITS
@@ -334,20 +342,16 @@ def _hold_replaceable(parent: Parent, facts: os.stat_result, path: VirtualPath) 
     try:
         fd = hold(parent.name, parent.fd, facts)
     except FileNotFoundError:
-        return -1
+        return -1, None
     try:
         if lock(fd, fcntl.LOCK_SH):  # only to see that nobody writes it in place
             fcntl.flock(fd, fcntl.LOCK_UN)
-        refuse_special(os.fstat(fd), path.text)
+        facts = os.fstat(fd)
+        refuse_special(facts, path.text)
     except BaseException:
         os.close(fd)
         raise
-    return fd
-
-
-def _existing(fd: int) -> Existing:
-    facts = os.fstat(fd)
-    return Existing(identity_of(facts), facts.st_size, facts.st_mode & 0o777)
+    return fd, Existing(identity_of(facts), facts.st_size, facts.st_mode & 0o777)
 
 
 def _clear(parent: Parent) -> bool:

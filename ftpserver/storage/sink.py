@@ -13,6 +13,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from ftpserver.storage import memory
 from ftpserver.storage.base import Existing, Identity, Removed, StorageBusy
 from ftpserver.storage.hidden import make_hidden, new_name
 from ftpserver.storage.jail import Owned, Parent, fault
@@ -26,13 +27,22 @@ _STAGING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class LocalSource:
     """A regular file open for reading."""
 
-    __slots__ = ("fd", "modified", "offset", "size")
+    __slots__ = ("_device", "fd", "modified", "offset", "size")
 
-    def __init__(self, fd: int, offset: int, size: int, modified: float) -> None:
+    def __init__(self, fd: int, offset: int, size: int, modified: float, device: int = -1) -> None:
+        self._device = device
         self.fd = fd
         self.offset = offset
         self.size = size
         self.modified = modified
+
+    def at_hand(self, offset: int, count: int) -> bool:
+        """Whether these bytes can be read at once, as far as is known."""
+        return memory.at_hand(self.fd, self._device, offset, count)
+
+    def fetch(self, offset: int, count: int) -> None:
+        """See to it that they can."""
+        memory.fetch(self.fd, offset, count)
 
     def close(self) -> None:
         """Close the descriptor; a second call does nothing."""
@@ -207,12 +217,17 @@ class NewFile:
 
     def _replace(self) -> Removed:
         parent = self._parent
-        with Victim.take(parent.name, parent.fd) as victim:
+        with self._victim() as victim:
             refuse_special(victim.facts)
             directory, name = self._stage()
             os.rename(name, parent.name, src_dir_fd=directory, dst_dir_fd=parent.fd)
             self._temporary = None
             return victim.removed()
+
+    def _victim(self) -> Victim:
+        held, self._held = self._held, -1
+        victim = Victim.held(held, self._parent.name, self._parent.fd) if held >= 0 else None
+        return victim if victim is not None else Victim.take(self._parent.name, self._parent.fd)
 
     def _stage(self) -> tuple[int, str]:
         if self._temporary is None:

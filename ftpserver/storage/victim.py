@@ -94,6 +94,24 @@ class Victim:
             os.close(fd)
         raise StorageBusy(errno.EBUSY, "the name is being changed by others")
 
+    @classmethod
+    def held(cls, fd: int, name: str, directory: int) -> "Victim | None":
+        """Lock what has the name, if that is the regular file that `fd` holds, which it owns from now on; else None.
+
+        Raises as `take`.
+        """
+        try:
+            facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            exact = lock(fd)
+            now = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        if now.st_ino == facts.st_ino and now.st_dev == facts.st_dev and now.st_nlink == facts.st_nlink > 0:
+            return cls(fd, now, exact)
+        os.close(fd)
+        return None
+
     def removed(self) -> Removed:
         """Say what vanished, after the act."""
         after = os.fstat(self._fd)

@@ -98,8 +98,9 @@ def free_ports(count: int) -> list[int]:
 @pytest.fixture(params=[version_1, version_2], ids=["v1", "v2"])
 def balanced(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """A service that trusts the balancer, and the balancer before it."""
-    ports = free_ports(4)
+    own, *ports = free_ports(5)
     settings = {
+        "listen": [{"host": "127.0.0.1", "port": own}],
         "trusted_proxies": [f"{BALANCER}/32"],
         "passive": {"ports": f"{ports[0]}-{ports[-1]}"},
         "log": {"format": "json", "level": "debug"},

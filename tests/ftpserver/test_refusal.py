@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from ftpserver import refusal
 from ftpserver.accounts.account import Permission
 from ftpserver.data.passive import NoPort
 from ftpserver.home import PermissionDenied
@@ -77,6 +78,20 @@ def test_a_ledger_fault_keeps_its_cause_to_itself() -> None:
     reply = reply_to(LedgerFault("/secret/state"))
     assert reply is not None
     assert "secret" not in reply.text
+
+
+def test_a_ledger_fault_is_told_to_the_operator_once_and_another_one_too(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("full", "full", "locked", "full", "locked"):
+        reply_to(LedgerFault(text))
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["full", "locked"]
+    monkeypatch.setattr(refusal, "_TELL_AGAIN", 0.0)
+    reply_to(LedgerFault("full"))
+    assert len(caplog.records) == 3
+    for number in range(1000):
+        reply_to(LedgerFault(str(number)))
+    assert len(refusal._told) <= refusal._MOST_TOLD
 
 
 def test_a_quota_says_what_was_needed_and_what_is_free() -> None:

@@ -78,6 +78,9 @@ def test_verify_while_an_upload_runs(service: Service) -> None:
         data = ftp.transfercmd("STOR running")
         data.sendall(b"z" * 1000)
         assert quota(service, "verify").returncode == 0
+        (service.home("ada") / "stray").write_bytes(b"1")  # less than what is promised to the upload
+        assert quota(service, "verify").returncode == 1
+        (service.home("ada") / "stray").unlink()
         data.close()
         ftp.voidresp()
     assert quota(service, "verify").returncode == 0

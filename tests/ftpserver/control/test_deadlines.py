@@ -1,12 +1,14 @@
 """ftpserver.control.deadlines: which deadline holds, driven on a loop whose clock is turned by hand."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from ftpserver.config.settings import Limits
 from ftpserver.control.deadlines import Deadlines
+from ftpserver.control.timers import SharedTimers
 from ftpserver.session import Link, Peer, Visitor
 from tests.playbook import Playbook
 
@@ -23,8 +25,8 @@ class Clock:
     def time(self) -> float:
         return self.now
 
-    def call_later(self, seconds: float, call: Callable[[], None]) -> Any:
-        timer = (self.now + seconds, call)
+    def call_later(self, seconds: float, call: Callable[..., None], *given: object) -> Any:
+        timer = (self.now + seconds, partial(call, *given))
         self.timers.append(timer)
         clock = self
 
@@ -37,7 +39,7 @@ class Clock:
 
     def turn(self, seconds: float) -> None:
         end = self.now + seconds
-        while due := sorted(timer for timer in self.timers if timer[0] <= end):
+        while due := sorted((timer for timer in self.timers if timer[0] <= end), key=lambda timer: timer[0]):
             self.timers.remove(due[0])
             self.now = due[0][0]
             due[0][1]()
@@ -74,7 +76,7 @@ def clock() -> Clock:
 
 
 def watch(clock: Clock, connection: Connection) -> Deadlines:
-    deadlines = Deadlines(clock, LIMITS, connection)  # type: ignore[arg-type]
+    deadlines = Deadlines(SharedTimers(clock), LIMITS, connection)  # type: ignore[arg-type]
     deadlines.start()
     return deadlines
 

@@ -141,3 +141,17 @@ def test_the_parts_to_fill_in_are_asked_for(loop: asyncio.AbstractEventLoop, pai
     assert [type(call) for call in ends.calls] == [NotImplementedError]
     with pytest.raises(NotImplementedError):
         Mover(loop, ours, None, ends)._await_writable_or_readable()
+
+
+def test_many_share_a_turn_of_the_loop(loop: asyncio.AbstractEventLoop, pair: Pair) -> None:
+    before, alone = Mover.running, Mover.share()
+    waiting = [Reader(loop, pair()[0], None, Ends()) for _ in range(20)]
+    for mover in waiting:
+        mover.start()
+    assert Mover.running == before + 20
+    assert Mover.share() < alone == STEP
+    assert 20 * Mover.share() <= 8 * STEP
+    for mover in waiting:
+        mover.stop()
+        mover.stop()
+    assert Mover.running == before

@@ -55,13 +55,18 @@ class Receiving:
     ("size", "offset"), [(0, 0), (1, 0), (4096, 0), (6 * MIB + 1, 0), (5000, 4999), (10, 10)]
 )
 def test_a_file_from_its_offset_on(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, size: int, offset: int
+    loop: asyncio.AbstractEventLoop,
+    pair: Pair,
+    tmp_path: Path,
+    size: int,
+    offset: int,
+    pool: ThreadPoolExecutor,
 ) -> None:
     data = os.urandom(size)
     (tmp_path / "file").write_bytes(data)
     ours, client = pair()
     receiving, ends, source = Receiving(client), Ends(), _source(tmp_path / "file", offset)
-    mover = FileSender(loop, ours, source, None, ends)
+    mover = FileSender(loop, ours, source, pool, None, ends)
     mover.start()
     until(loop, lambda: ends.calls)
     source.close()
@@ -71,28 +76,28 @@ def test_a_file_from_its_offset_on(
 
 
 def test_a_file_that_grows_is_sent_as_it_was(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     (tmp_path / "file").write_bytes(b"x" * 100)
     source = _source(tmp_path / "file")
     (tmp_path / "file").write_bytes(b"x" * 200)
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    FileSender(loop, ours, source, None, ends).start()
+    FileSender(loop, ours, source, pool, None, ends).start()
     until(loop, lambda: ends.calls)
     source.close()
     assert receiving.all(ours) == b"x" * 100
 
 
 def test_a_file_that_shrinks_ends_and_does_not_hang(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     (tmp_path / "file").write_bytes(b"x" * 100)
     source = _source(tmp_path / "file")
     os.truncate(tmp_path / "file", 40)
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    FileSender(loop, ours, source, None, ends).start()
+    FileSender(loop, ours, source, pool, None, ends).start()
     until(loop, lambda: ends.calls)
     source.close()
     assert len(ends.calls) == 1
@@ -100,12 +105,12 @@ def test_a_file_that_shrinks_ends_and_does_not_hang(
 
 
 def test_a_client_that_resets_is_an_error(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     (tmp_path / "file").write_bytes(b"x" * (64 * MIB))
     source, ends = _source(tmp_path / "file"), Ends()
     ours, client = pair()
-    FileSender(loop, ours, source, None, ends).start()
+    FileSender(loop, ours, source, pool, None, ends).start()
     turn(loop)
     assert ends.calls == []
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -115,16 +120,18 @@ def test_a_client_that_resets_is_an_error(
     assert isinstance(ends.calls[0], ConnectionError)
 
 
-def test_a_slow_client_holds_nobody_up(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_a_slow_client_holds_nobody_up(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
     (tmp_path / "file").write_bytes(b"x" * (64 * MIB))
     source, ends, quick = _source(tmp_path / "file"), Ends(), Ends()
     slow_side, _slow_client = pair()
-    mover = FileSender(loop, slow_side, source, None, ends)
+    mover = FileSender(loop, slow_side, source, pool, None, ends)
     mover.start()
     (tmp_path / "small").write_bytes(b"y" * 10)
     small = _source(tmp_path / "small")
     ours, client = pair()
-    FileSender(loop, ours, small, None, quick).start()
+    FileSender(loop, ours, small, pool, None, quick).start()
     until(loop, lambda: quick.calls)
     assert client.recv(100) == b"y" * 10
     assert ends.calls == []
@@ -133,13 +140,15 @@ def test_a_slow_client_holds_nobody_up(loop: asyncio.AbstractEventLoop, pair: Pa
     small.close()
 
 
-def test_the_pace_holds(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_the_pace_holds(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
     (tmp_path / "file").write_bytes(b"x" * 4000)
     source, ends = _source(tmp_path / "file"), Ends()
     ours, client = pair()
     receiving = Receiving(client)
     start = loop.time()
-    FileSender(loop, ours, source, Pace(20_000, loop.time), ends).start()
+    FileSender(loop, ours, source, pool, Pace(20_000, loop.time), ends).start()
     until(loop, lambda: ends.calls)
     source.close()
     assert loop.time() - start >= 0.19
@@ -291,3 +300,80 @@ def test_what_tls_did_not_take_is_offered_again_whole_whatever_the_pace_says(
     source.close()
     assert ends.calls == [None]
     assert receiving.all(ours) == b"x" * 10_000
+
+
+class Slow(LocalSource):
+    """A file whose bytes have to come from a disk, until they were fetched."""
+
+    def __init__(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY)
+        super().__init__(fd, 0, os.fstat(fd).st_size, 0.0)
+        self.here = 0
+        self.threads: list[str] = []
+
+    def at_hand(self, offset: int, count: int) -> bool:
+        return offset + count <= self.here
+
+    def fetch(self, offset: int, count: int) -> None:
+        self.threads.append(threading.current_thread().name)
+        super().fetch(offset, count)
+        self.here = offset + count
+
+
+@pytest.mark.parametrize("kind", ["sendfile", "chunks"])
+def test_what_must_come_from_a_disk_is_read_on_a_thread(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, tmp_path: Path, kind: str
+) -> None:
+    data = os.urandom(3 * MIB + 5)
+    (tmp_path / "file").write_bytes(data)
+    source, ends = Slow(tmp_path / "file"), Ends()
+    ours, client = pair()
+    receiving = Receiving(client)
+    if kind == "sendfile":
+        FileSender(loop, ours, source, pool, None, ends).start()
+    else:
+        chunks = FileChunks(source, None)
+        assert chunks.blocking
+        source.fetch(0, len(data))
+        assert not chunks.blocking
+        ChunkSender(loop, ours, chunks, pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert receiving.all(ours) == data
+    assert ends.calls == [None]
+    assert threading.current_thread().name not in source.threads[: 3 if kind == "sendfile" else 0]
+
+
+class Mute(LocalSource):
+    """A file of which nobody can tell whether it is in memory."""
+
+    def at_hand(self, offset: int, count: int) -> bool:
+        return False
+
+
+def test_a_file_of_which_nothing_is_known_is_sent_too(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    data = os.urandom(3 * MIB + 5)
+    (tmp_path / "file").write_bytes(data)
+    source, ends = Mute(os.open(tmp_path / "file", os.O_RDONLY), 5, len(data), 0.0), Ends()
+    ours, client = pair()
+    receiving = Receiving(client)
+    FileSender(loop, ours, source, pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert receiving.all(ours) == data[5:]
+    assert ends.calls == [None]
+
+
+def test_a_disk_that_fails_ends_the_transfer(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 100)
+    source, ends = Slow(tmp_path / "file"), Ends()
+    os.close(source.fd)
+    source.fd = os.open(tmp_path, os.O_RDONLY)  # reading a directory fails
+    FileSender(loop, pair()[0], source, pool, None, ends).start()
+    until(loop, lambda: ends.calls)
+    source.close()
+    assert isinstance(ends.calls[0], IsADirectoryError)

@@ -8,7 +8,7 @@ from ftpserver.storage.home import open_home
 
 
 def opened(home: Path, below: Path | None, create: bool = False) -> str:
-    fd = open_home(home, below=below, create=create)
+    fd = open_home(str(home), below=below, create=create)
     try:
         os.listdir(fd)
         assert not os.get_inheritable(fd)
