@@ -134,9 +134,11 @@ class ControlChannel:
         """Whether the client has not ended the connection, as far as the kernel knows by now."""
         if self.closed or self.ended:
             return False
+        if self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED:
+            return True
         if self._secure is not None:  # what can be read may be a farewell
-            return self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
-        try:
+            return False
+        try:  # it has ended its side, but may have said something before
             return bool(self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except BlockingIOError:
             return True

@@ -38,6 +38,7 @@ from ftpserver.data.announce import Announcer
 from ftpserver.data.listening import ListeningSocket
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
+from ftpserver.data.watch import WatchingLoop
 from ftpserver.log import event, start_logging
 from ftpserver.login import Desk
 from ftpserver.quota.base import LedgerFault
@@ -63,9 +64,8 @@ _DISK_THREADS = 8
 _HOUSEKEEPING = 5.0
 _DESCRIPTORS_A_SESSION = 3
 _LOOKUP_EVERY = 12  # housekeepings
-_SWITCH_SECONDS = (
-    0.0005  # a thread that makes a listing gives the loop its turn so soon; 5 ms is Python's own
-)
+_SWITCH_SECONDS = 0.0005  # a thread that makes a listing gives the loop its turn so soon
+_GARBAGE = (10_000, 20, 20)  # what a transfer makes goes without a search for cycles
 
 Sockets = list[tuple[ListeningSocket, bool]]
 """Listening sockets, and whether TLS begins with the first byte on them."""
@@ -335,7 +335,7 @@ def renewed(settings: Settings) -> Settings:
 
 
 async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
+    loop = WatchingLoop(asyncio.get_running_loop())  # type: ignore[abstract]  # as much of one as we use
     stopped = asyncio.Event()
     service = Service(loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)
@@ -345,6 +345,7 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
         await stopped.wait()
     finally:
         service.close()
+        loop.stop_watching()
         await asyncio.sleep(0)  # let what was called back by the end be carried out
 
 
@@ -367,6 +368,7 @@ def run(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], No
     number = seat.number if seat.of > 1 else None
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()
+    gc.set_threshold(*_GARBAGE)
     output = start_logging(settings.log.level, settings.log.format, worker=number)
     _raise_descriptor_limit(settings.limits.sessions)
     try:

@@ -1,0 +1,134 @@
+"""Watching sockets: the loop of asyncio, with an epoll of its own for raw descriptors.
+
+uvloop makes an object and six system calls of every descriptor that is watched for a moment; a transfer watches one,
+and an idle client keeps one. Here a descriptor costs one call and a small entry, and the loop watches a single
+descriptor: the epoll in which all the others are. Everything else is the loop's.
+
+Rules. Readiness is a level: what is not taken is told again. An error or a hang-up is told to whoever watches, reader
+or writer, whose next call finds it. A descriptor must be given up (`remove_*`) before it is closed. What is
+registered while events are told is not told of in the same turn: the events may have been of another socket with its
+number.
+"""
+
+import asyncio
+import contextlib
+import select
+from collections.abc import Callable
+
+Ready = Callable[[], object]
+
+_AT_ONCE = 256  # events told before the loop's other work has its turn
+_TROUBLE = select.EPOLLERR | select.EPOLLHUP
+
+
+class _Watched:
+    """Who wants to know of one descriptor."""
+
+    __slots__ = ("reader", "writer")
+
+    def __init__(self) -> None:
+        self.reader: Ready | None = None
+        self.writer: Ready | None = None
+
+    def mask(self) -> int:
+        return (select.EPOLLIN if self.reader is not None else 0) | (
+            select.EPOLLOUT if self.writer is not None else 0
+        )
+
+
+class WatchingLoop(asyncio.AbstractEventLoop):
+    """A loop with cheap `add_reader` and `add_writer`; the callbacks take no arguments."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._watched: dict[int, _Watched] = {}
+        self._fresh: set[int] = set()  # registered while events are told
+        self.call_soon = loop.call_soon  # type: ignore[method-assign]
+        self.call_soon_threadsafe = loop.call_soon_threadsafe  # type: ignore[method-assign]
+        self.call_later = loop.call_later  # type: ignore[method-assign]
+        self.time = loop.time  # type: ignore[method-assign]
+        self.create_task = loop.create_task  # type: ignore[method-assign]
+        self.create_unix_server = loop.create_unix_server  # type: ignore[method-assign]
+        self.run_in_executor = loop.run_in_executor  # type: ignore[method-assign]
+        self.is_closed = loop.is_closed  # type: ignore[method-assign]
+        loop.add_reader(self._epoll.fileno(), self._tell)
+
+    def add_reader(self, fd: int, callback: Ready) -> None:  # type: ignore[override]
+        """Call back whenever something can be read."""
+        watched = self._watched.get(fd)
+        if watched is None:
+            watched = self._watched[fd] = _Watched()
+            watched.reader = callback
+            self._fresh.add(fd)
+            self._epoll.register(fd, select.EPOLLIN)
+        else:
+            watched.reader = callback
+            self._epoll.modify(fd, watched.mask())
+
+    def add_writer(self, fd: int, callback: Ready) -> None:  # type: ignore[override]
+        """Call back whenever something can be written."""
+        watched = self._watched.get(fd)
+        if watched is None:
+            watched = self._watched[fd] = _Watched()
+            watched.writer = callback
+            self._fresh.add(fd)
+            self._epoll.register(fd, select.EPOLLOUT)
+        else:
+            watched.writer = callback
+            self._epoll.modify(fd, watched.mask())
+
+    def remove_reader(self, fd: int) -> bool:  # type: ignore[override]
+        """Call back no more when something can be read; returns whether it would have."""
+        watched = self._watched.get(fd)
+        if watched is None or watched.reader is None:
+            return False
+        watched.reader = None
+        self._rewatch(fd, watched)
+        return True
+
+    def remove_writer(self, fd: int) -> bool:  # type: ignore[override]
+        """Call back no more when something can be written; returns whether it would have."""
+        watched = self._watched.get(fd)
+        if watched is None or watched.writer is None:
+            return False
+        watched.writer = None
+        self._rewatch(fd, watched)
+        return True
+
+    def _rewatch(self, fd: int, watched: _Watched) -> None:
+        mask = watched.mask()
+        if mask:
+            self._epoll.modify(fd, mask)
+        else:
+            del self._watched[fd]
+            with contextlib.suppress(OSError):  # closed too early: the kernel has forgotten it
+                self._epoll.unregister(fd)
+
+    def _tell(self) -> None:
+        fresh = self._fresh
+        fresh.clear()
+        for fd, events in self._epoll.poll(0, _AT_ONCE):
+            watched = self._watched.get(fd)
+            if watched is None or fd in fresh:
+                continue
+            reader, writer = watched.reader, watched.writer
+            if reader is not None and events & (select.EPOLLIN | _TROUBLE):
+                self._call(reader)
+                if watched is not self._watched.get(fd):
+                    continue
+                writer = watched.writer
+            if writer is not None and events & (select.EPOLLOUT | _TROUBLE):
+                self._call(writer)
+
+    def _call(self, ready: Ready) -> None:
+        try:
+            ready()
+        except Exception as error:  # the others are told all the same
+            self._loop.call_exception_handler({"message": "a socket's callback failed", "exception": error})
+
+    def stop_watching(self) -> None:
+        """Watch nothing any more; the loop itself goes on."""
+        self._loop.remove_reader(self._epoll.fileno())
+        self._watched.clear()
+        self._epoll.close()
