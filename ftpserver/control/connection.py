@@ -104,7 +104,7 @@ class Control:
         self._replies = Replies(self._loop, facilities.pool, self._channel, link, self._work)
         self._protection = Protection(facilities.tls, self._channel, link)
         self._around = Surroundings(
-            self._loop,
+            facilities.data_loop,
             facilities.pool,
             self._replies.say,
             self._channel.alive,

@@ -13,9 +13,10 @@ from ftpserver.tls import TlsService
 
 @dataclass(frozen=True, slots=True)
 class Facilities:
-    """The loop, its timers, where to log in, threads for what may block, TLS, and the limits for everybody."""
+    """The loop and that of data connections, timers, where to log in, threads, TLS, the limits for everybody."""
 
     loop: asyncio.AbstractEventLoop
+    data_loop: asyncio.AbstractEventLoop
     timers: SharedTimers
     desk: Desk
     pool: Executor

@@ -17,7 +17,7 @@ from ftpserver.data.pace import Governor
 
 STEP = 1024 * 1024
 _SMALLEST_STEP = 64 * 1024
-_TURN = 6 * 1024 * 1024  # bytes moved in a turn of the loop, a few milliseconds
+_TURN = 4 * 1024 * 1024  # bytes moved in a turn of the loop, a few milliseconds
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 OnEnd = Callable[[Exception | None], None]
 

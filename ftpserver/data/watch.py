@@ -4,6 +4,9 @@ uvloop makes an object and six system calls of every descriptor that is watched 
 and an idle client keeps one. Here a descriptor costs one call and a small entry, and the loop watches a single
 descriptor: the epoll in which all the others are. Everything else is the loop's.
 
+A service has two: one for control connections, and one for data, which tells of a few sockets at a time. So who sends a
+command waits for a few steps of other people's transfers at most, and not for all of them.
+
 Rules. Readiness is a level: what is not taken is told again. An error or a hang-up is told to whoever watches, reader
 or writer, whose next call finds it. A descriptor must be given up (`remove_*`) before it is closed. What is
 registered while events are told is not told of in the same turn: the events may have been of another socket with its
@@ -17,7 +20,6 @@ from collections.abc import Callable
 
 Ready = Callable[[], object]
 
-_AT_ONCE = 256  # events told before the loop's other work has its turn
 _TROUBLE = select.EPOLLERR | select.EPOLLHUP
 
 
@@ -39,8 +41,10 @@ class _Watched:
 class WatchingLoop(asyncio.AbstractEventLoop):
     """A loop with cheap `add_reader` and `add_writer`; the callbacks take no arguments."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, at_once: int = 256) -> None:
+        """`at_once` events are told before all else that `loop` does has its turn."""
         self._loop = loop
+        self._at_once = at_once
         self._epoll = select.epoll()
         self._watched: dict[int, _Watched] = {}
         self._fresh: set[int] = set()  # registered while events are told
@@ -108,7 +112,7 @@ class WatchingLoop(asyncio.AbstractEventLoop):
     def _tell(self) -> None:
         fresh = self._fresh
         fresh.clear()
-        for fd, events in self._epoll.poll(0, _AT_ONCE):
+        for fd, events in self._epoll.poll(0, self._at_once):
             watched = self._watched.get(fd)
             if watched is None or fd in fresh:
                 continue

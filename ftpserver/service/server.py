@@ -65,6 +65,7 @@ _HOUSEKEEPING = 5.0
 _DESCRIPTORS_A_SESSION = 3
 _LOOKUP_EVERY = 12  # housekeepings
 _SWITCH_SECONDS = 0.0005  # a thread that makes a listing gives the loop its turn so soon
+_STEPS_A_TURN = 8  # of transfers, before commands have their turn again
 _GARBAGE = (10_000, 20, 20)  # what a transfer makes goes without a search for cycles
 
 Sockets = list[tuple[ListeningSocket, bool]]
@@ -86,8 +87,14 @@ def open_ledger(state: Path, later: Later) -> AnyLedger:
 class Service:
     """One process of the service."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, settings: Settings, seat: Seat) -> None:
-        """Bring the parts together. Raises TlsFault."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        data_loop: asyncio.AbstractEventLoop,
+        settings: Settings,
+        seat: Seat,
+    ) -> None:
+        """Bring the parts together; `data_loop` watches data connections. Raises TlsFault."""
         self._loop = loop
         self._settings = settings
         self._seat = seat
@@ -103,7 +110,7 @@ class Service:
         authenticator = Authenticator(accounts, self._checker, self._throttle, loop.time)
         self._trusted = Trusted(settings.trusted_proxies)
         rolls = Rolls(settings.accounts, settings.homes, settings.state)
-        self._passive = PassivePorts(loop, seat.share(settings.passive.ports), self._trusted)
+        self._passive = PassivePorts(data_loop, seat.share(settings.passive.ports), self._trusted)
         self._announcer = Announcer(settings.passive)
         self._desk = Desk(
             loop,
@@ -119,7 +126,14 @@ class Service:
         )
         self._tls = TlsService(settings.tls)
         self._facilities = Facilities(
-            loop, SharedTimers(loop), self._desk, self._pool, self._patience, self._tls, settings.limits
+            loop,
+            data_loop,
+            SharedTimers(loop),
+            self._desk,
+            self._pool,
+            self._patience,
+            self._tls,
+            settings.limits,
         )
         self._controls: set[Control] = set()
         self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
@@ -335,9 +349,11 @@ def renewed(settings: Settings) -> Settings:
 
 
 async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> None:
-    loop = WatchingLoop(asyncio.get_running_loop())  # type: ignore[abstract]  # as much of one as we use
+    running = asyncio.get_running_loop()
+    loop = WatchingLoop(running)  # type: ignore[abstract]  # as much of one as we use
+    data_loop = WatchingLoop(running, _STEPS_A_TURN)  # type: ignore[abstract]
     stopped = asyncio.Event()
-    service = Service(loop, settings, seat)
+    service = Service(loop, data_loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)
     try:
         await service.listen(sockets)
@@ -346,6 +362,7 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
     finally:
         service.close()
         loop.stop_watching()
+        data_loop.stop_watching()
         await asyncio.sleep(0)  # let what was called back by the end be carried out
 
 
