@@ -66,7 +66,7 @@ class EarlyHandshake:
     def take(self) -> socket.socket:
         """The command has come: the connection, as far as the bytes that have arrived bring it."""
         if self._mover is not None and not self.broken and not self.made:
-            self._mover.start()  # its last bytes and the command may have come in one turn of the loop
+            self._mover.nudge()  # its last bytes and the command may have come in one turn of the loop
         self.stop()
         return self.connection
 

@@ -2,10 +2,9 @@
 
 Rules: a mover never waits. It moves what it can within a bounded step (`share`: many transfers share a turn of the
 loop, and who only says NOOP waits for no more than that turn), asks the loop to call it again, and in the end calls
-`on_end` exactly once, with None or the exception that ended it. A reader reads until the socket has no more: data and
-a reset that come together are one event to uvloop, and it tells no other after that. `stop` ends it without that
-call. `moved` counts bytes of the network side; whoever wants to know about a stall looks whether it grew. The
-descriptors belong to the caller, who closes them.
+`on_end` exactly once, with None or the exception that ended it. Readiness is a level (watch.py): what a step leaves,
+data or a reset, is told again. `stop` ends it without that call. `moved` counts bytes of the network side; whoever
+wants to know about a stall looks whether it grew. The descriptors belong to the caller, who closes them.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from ftpserver.data.pace import Governor
 
 STEP = 1024 * 1024
-_SMALLEST_STEP = 64 * 1024
+STEPS_A_TURN = 8  # that the loop of data connections lets happen before commands have their turn
 _TURN = 4 * 1024 * 1024  # bytes moved in a turn of the loop, a few milliseconds
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 OnEnd = Callable[[Exception | None], None]
@@ -56,6 +55,11 @@ class Mover:
         Mover.running += 1
         self._run()
 
+    def nudge(self) -> None:
+        """Try now what it waits for."""
+        if self._on_end is not None:
+            self._run()
+
     def stop(self) -> None:
         """Touch nothing any more and do not call `on_end`."""
         if self._on_end is not None:
@@ -66,7 +70,7 @@ class Mover:
     @staticmethod
     def share() -> int:
         """How many bytes to move in one step."""
-        return max(_SMALLEST_STEP, min(STEP, _TURN // max(1, Mover.running)))
+        return min(STEP, _TURN // max(1, min(STEPS_A_TURN, Mover.running)))
 
     def _run(self) -> None:
         try:

@@ -114,8 +114,10 @@ class FileReceiver(Mover):
                 else:
                     self._write(self._convert.convert(_BUFFER[:count].tobytes()))
         outcome, self._outcome = self._outcome, None
-        if outcome is None:
-            self._again()  # until the socket has no more: see Mover
+        if outcome is None and self._secure:
+            self._again()  # TLS may hold bytes of which the kernel knows nothing
+        elif outcome is None:
+            self._await_readable()  # what is there is told again, after the others had their turn
         elif isinstance(outcome, WOULD_BLOCK):
             raise outcome
         else:

@@ -68,7 +68,7 @@ class WatchingLoop(asyncio.AbstractEventLoop):
             self._epoll.register(fd, select.EPOLLIN)
         else:
             watched.reader = callback
-            self._epoll.modify(fd, watched.mask())
+            self._change(fd, watched)
 
     def add_writer(self, fd: int, callback: Ready) -> None:  # type: ignore[override]
         """Call back whenever something can be written."""
@@ -80,7 +80,7 @@ class WatchingLoop(asyncio.AbstractEventLoop):
             self._epoll.register(fd, select.EPOLLOUT)
         else:
             watched.writer = callback
-            self._epoll.modify(fd, watched.mask())
+            self._change(fd, watched)
 
     def remove_reader(self, fd: int) -> bool:  # type: ignore[override]
         """Call back no more when something can be read; returns whether it would have."""
@@ -100,10 +100,17 @@ class WatchingLoop(asyncio.AbstractEventLoop):
         self._rewatch(fd, watched)
         return True
 
+    def _change(self, fd: int, watched: _Watched) -> None:
+        try:
+            self._epoll.modify(fd, watched.mask())
+        except FileNotFoundError:  # it was closed too early, and another socket has its number now
+            self._fresh.add(fd)
+            self._epoll.register(fd, watched.mask())
+
     def _rewatch(self, fd: int, watched: _Watched) -> None:
         mask = watched.mask()
         if mask:
-            self._epoll.modify(fd, mask)
+            self._change(fd, watched)
         else:
             del self._watched[fd]
             with contextlib.suppress(OSError):  # closed too early: the kernel has forgotten it

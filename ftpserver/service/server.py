@@ -36,6 +36,7 @@ from ftpserver.control.patience import Patience
 from ftpserver.control.timers import SharedTimers
 from ftpserver.data.announce import Announcer
 from ftpserver.data.listening import ListeningSocket
+from ftpserver.data.mover import STEPS_A_TURN
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
 from ftpserver.data.watch import WatchingLoop
@@ -65,7 +66,6 @@ _HOUSEKEEPING = 5.0
 _DESCRIPTORS_A_SESSION = 3
 _LOOKUP_EVERY = 12  # housekeepings
 _SWITCH_SECONDS = 0.0005  # a thread that makes a listing gives the loop its turn so soon
-_STEPS_A_TURN = 8  # of transfers, before commands have their turn again
 _GARBAGE = (10_000, 20, 20)  # what a transfer makes goes without a search for cycles
 
 Sockets = list[tuple[ListeningSocket, bool]]
@@ -351,7 +351,7 @@ def renewed(settings: Settings) -> Settings:
 async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> None:
     running = asyncio.get_running_loop()
     loop = WatchingLoop(running)  # type: ignore[abstract]  # as much of one as we use
-    data_loop = WatchingLoop(running, _STEPS_A_TURN)  # type: ignore[abstract]
+    data_loop = WatchingLoop(running, STEPS_A_TURN)  # type: ignore[abstract]
     stopped = asyncio.Event()
     service = Service(loop, data_loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ftpserver.data.receive import Obstacle
 from ftpserver.home import Home
-from ftpserver.quota.base import Limits, QuotaExceeded, Uncounted
+from ftpserver.quota import books, sqlite, stock
+from ftpserver.quota.base import HomeBusy, Limits, QuotaExceeded, Uncounted
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.upload import Ending, Fate, Upload, UploadPolicy
 from tests.ftpserver.homes import Place, disk, path, settled, store, write
@@ -157,7 +160,7 @@ class HomeMachine(RuleBasedStateMachine):
         self.going.remove(going)
         size = os.fstat(going.upload.fd).st_size
         try:
-            fate = going.upload.finish(ending)
+            fate = self.finished(going.upload, ending)
         except (OSError, QuotaExceeded, Uncounted):
             assert ending is not Ending.REFUSED
             return
@@ -169,6 +172,12 @@ class HomeMachine(RuleBasedStateMachine):
             self.tree[self.name(going)] = Node(size)
         else:
             assert ending is not Ending.COMPLETE
+
+    def finished(self, upload: Upload, ending: Ending) -> Fate:
+        return upload.finish(ending)
+
+    def give_back(self) -> None:
+        """Whoever holds room in advance returns it."""
 
     @precondition(lambda self: self.going)
     @rule(which=st.integers(0, 9))
@@ -296,11 +305,14 @@ class HomeMachine(RuleBasedStateMachine):
         assert total[1] <= max(self.limits.files, self.total[1])
         self.total = total
         if not self.going:
+            self.give_back()
+            usage = self.homes[0].usage()
             assert (usage.reserved_bytes, usage.reserved_files) == (0, 0)
 
     def teardown(self) -> None:
         for going in list(self.going):
             self.end(going, Ending.CUT)
+        self.give_back()
         if hasattr(self, "homes"):
             usage = settled(self.homes[0])
             assert (usage.bytes, usage.files, usage.reserved_bytes, usage.reserved_files) == (
@@ -313,5 +325,60 @@ class HomeMachine(RuleBasedStateMachine):
         shutil.rmtree(self.base)
 
 
+class StockingMachine(HomeMachine):
+    """The same with room held in advance (quota/stock.py), so little of it that limits are near and far by turns."""
+
+    def __init__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        small = {"BYTES": 12, "FILES": 1, "MARGIN": 1, "SECONDS": 0.0}
+        for name, value in small.items():
+            self.patch.setattr(stock, name, value)
+        for name, value in {"_PLENTY": (12, 1), "_REFUSAL_HOLDS": 0.0, "_RETURNS_WITHIN": 0.0}.items():
+            self.patch.setattr(books, name, value)
+        self.patch.setattr(sqlite, "FIRST_SURPLUS", 4)
+        super().__init__()
+        self.later: list[Callable[[], None]] = []
+        for ledger in (self.place.ledger, self.other_ledger):
+            ledger._later = lambda seconds, work: self.later.append(work)
+
+    @rule()
+    def give_back(self) -> None:
+        later, self.later = self.later, []
+        for work in later:
+            work()
+
+    def attempt(self, who: int, act: "object") -> object:
+        assert callable(act)
+
+        def patient() -> object:
+            try:
+                return act()
+            except HomeBusy:  # another process may return what it holds
+                self.give_back()
+                return act()
+
+        return super().attempt(who, patient)
+
+    def write(self, going: Going, size: int) -> None:
+        try:
+            super().write(going, size)
+        except Obstacle:
+            self.give_back()
+            super().write(going, size)
+
+    def finished(self, upload: Upload, ending: Ending) -> Fate:
+        try:
+            return upload.finish(ending)
+        except HomeBusy:
+            self.give_back()
+            return upload.finish(ending)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.patch.undo()
+
+
+TestStockingMachine = pytest.mark.timeout(300)(StockingMachine.TestCase)
+TestStockingMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestHomeMachine = pytest.mark.timeout(300)(HomeMachine.TestCase)
 TestHomeMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

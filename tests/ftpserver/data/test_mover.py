@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ftpserver.data.mover import STEP, Mover
+from ftpserver.data.mover import STEP, STEPS_A_TURN, Mover
 from ftpserver.data.pace import Pace
 from tests.ftpserver.data.conftest import Ends, Pair, turn, until
 
@@ -150,8 +150,12 @@ def test_many_share_a_turn_of_the_loop(loop: asyncio.AbstractEventLoop, pair: Pa
         mover.start()
     assert Mover.running == before + 20
     assert Mover.share() < alone == STEP
-    assert 20 * Mover.share() <= 8 * STEP
+    assert STEPS_A_TURN * Mover.share() <= 4 * STEP
+    for mover in waiting:
+        mover.nudge()
+    assert Mover.running == before + 20
     for mover in waiting:
         mover.stop()
+        mover.nudge()
         mover.stop()
     assert Mover.running == before

@@ -159,3 +159,18 @@ def test_one_that_was_closed_too_early_is_given_up_quietly(loop: WatchingLoop) -
     os.close(read)
     assert loop.remove_reader(read)
     os.close(write)
+
+
+def test_the_next_with_the_number_of_one_that_was_closed_too_early_is_told(loop: WatchingLoop) -> None:
+    read, write = os.pipe()
+    loop.add_reader(read, lambda: None)
+    os.close(read)
+    again = os.dup(write)
+    assert again == read, "the number is free"
+    told: list[int] = []
+    loop.add_writer(again, lambda: (told.append(again), loop.remove_writer(again)))
+    turn(loop)
+    assert told == [again]
+    loop.remove_reader(again)
+    os.close(again)
+    os.close(write)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ftpserver.quota.processes as processes
-from ftpserver.quota.base import Limits, QuotaExceeded, Uncounted, Usage
+from ftpserver.quota.base import LedgerFault, Limits, QuotaExceeded, Uncounted, Usage
 from ftpserver.quota.database import FILE_NAME, USERS_NAME, Database
 from ftpserver.quota.processes import ProcessRegister
 from ftpserver.quota.sqlite import SqliteLedger
@@ -215,9 +215,7 @@ def test_a_registration_that_fails_leaves_no_descriptor(state: Path) -> None:
     with database.writing:
         database.execute("DROP TABLE process")
     before = len(os.listdir("/proc/self/fd"))
-    import sqlite3
-
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(LedgerFault, match="no such table"):
         ProcessRegister(database, state)
     assert len(os.listdir("/proc/self/fd")) == before
     database.close()
