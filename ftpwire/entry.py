@@ -15,6 +15,8 @@ class Kind(StrEnum):
     LINK = "link"
     OTHER = "other"
 
+    __hash__ = str.__hash__  # an enumeration's own is slow in a listing's loop
+
 
 @dataclass(slots=True)
 class Entry:

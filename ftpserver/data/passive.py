@@ -48,6 +48,10 @@ class Expectation:
         """Where the client must connect to."""
         self.on_arrival = on_arrival
 
+    def look(self) -> None:
+        """See whether it has come: most clients connect before they say the command."""
+        self._listener.accept()
+
     def cancel(self) -> None:
         """Await it no longer. Does nothing after the arrival."""
         if self._listener.awaited.get(self._peer) is self:
@@ -65,9 +69,9 @@ class _Listener:
         self._trusted = trusted
         self.address: tuple[str, int] = bound.getsockname()[:2]
         self.awaited: dict[str, Expectation] = {}
-        loop.add_reader(bound.fileno(), self._accept)
+        loop.add_reader(bound.fileno(), self.accept)
 
-    def _accept(self) -> None:
+    def accept(self) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
             try:
                 connection, peer = self._socket.take()
@@ -99,7 +103,7 @@ class _Listener:
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket.fileno(), self._accept)
+            self._loop.add_reader(self._socket.fileno(), self.accept)
 
     def close(self) -> None:
         self._loop.remove_reader(self._socket.fileno())

@@ -84,6 +84,7 @@ class SessionPort:
             opened(*self._take())
         elif self._expectation is not None:
             self._opened = opened
+            self._expectation.look()
         elif self._aimed_at is not None:
             self._opened = opened
             self._connect(self._aimed_at)

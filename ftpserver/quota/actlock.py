@@ -49,7 +49,8 @@ class ActLock:
         self._thread_lock.release()
 
     def close(self) -> None:
-        """Close the file; the next `acquire` opens it again."""
-        if self._fd >= 0:
+        """Close the file, unless somebody has the lock; the next `acquire` opens it again."""
+        if self._fd >= 0 and self._thread_lock.acquire(blocking=False):
             os.close(self._fd)
             self._fd = -1
+            self._thread_lock.release()

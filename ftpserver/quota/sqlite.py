@@ -130,6 +130,9 @@ class SqliteLedger:
             self._register.leave()
         self.checkpoint()
         self._database.close()
+        with self._guard:
+            for books in self._homes.values():  # of sessions that go on, with another ledger
+                books.act_lock.close()
 
 
 class _Act:

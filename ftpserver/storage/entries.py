@@ -51,12 +51,13 @@ def _entries(directory: int) -> Generator[Entry, None, None]:
             yield Entry("", Kind.OTHER)  # for our maker
             for item in listing:
                 name = item.name
-                if is_hidden(name):
+                if name[0] == "." and is_hidden(name):
                     continue
                 try:
                     facts = item.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                yield entry_of(name, facts, target_of(name, directory) if item.is_symlink() else None)
+                link = stat.S_ISLNK(facts.st_mode)
+                yield entry_of(name, facts, target_of(name, directory) if link else None)
     finally:
         os.close(directory)

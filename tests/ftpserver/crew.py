@@ -56,17 +56,39 @@ def started(service: Service, *arguments: str) -> Iterator["subprocess.Popen[byt
         service.process = None
 
 
+def stop(service: Service, pid: int) -> None:
+    """Let a worker stand still, but not in the middle of what it does under a lock that all share."""
+    deadline = time.monotonic() + PATIENCE
+    shared = {path.stat().st_ino for path in [*service.state.glob("*.lock"), *service.state.glob("homes/*")]}
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        while state(pid) not in ("T", ""):
+            assert time.monotonic() < deadline, f"{pid} does not stop"
+            time.sleep(0.001)
+        if not shared & _locked_by(pid):
+            return
+        os.kill(pid, signal.SIGCONT)
+        assert time.monotonic() < deadline, f"{pid} keeps a lock"
+        time.sleep(0.001)
+
+
+def _locked_by(pid: int) -> set[int]:
+    """The inodes of the files that a process has locked for itself."""
+    locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return {
+        int(lock[5].rpartition(":")[2])
+        for lock in locks
+        if len(lock) >= 6 and lock[1] == "FLOCK" and lock[3] == "WRITE" and lock[4] == str(pid)
+    }
+
+
 @contextmanager
 def only(service: Service, number: int) -> Iterator[None]:
     """Connections that are made in here go to this worker."""
     others = [pid for other, pid in pids(service).items() if other != number and state(pid)]
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
     try:
-        deadline = time.monotonic() + PATIENCE
-        while any(state(pid) not in ("T", "") for pid in others):
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        for pid in others:
+            stop(service, pid)
         yield
     finally:
         for pid in others:

@@ -49,7 +49,9 @@ def test_one_act_at_a_time_in_all_processes(locks: Path, state: Path, peer: Call
     another.acquire(wait=False)
     other.kill()  # the kernel gives back what the dead one had
     lock.acquire(wait=True)
+    lock.release()
     lock.close()
+    another.release()
     another.close()
 
 
@@ -63,4 +65,6 @@ def test_one_that_cannot_be_had_is_a_fault_and_stays_free(locks: Path) -> None:
     lock.release()
     lock.close()
     lock.acquire(wait=False)  # a closed one opens again
+    lock.close()  # and stays open while somebody has it
+    lock.release()
     lock.close()

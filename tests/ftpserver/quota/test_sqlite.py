@@ -338,3 +338,14 @@ def test_what_a_closed_ledger_granted_is_worth_nothing(state: Path) -> None:
     ):
         with pytest.raises(LedgerFault):
             use()
+
+
+def test_a_ledger_that_is_closed_leaves_no_descriptor_of_homes_in_use(state: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    ledger = SqliteLedger(state)
+    tally = ledger.open("/h", Limits())
+    with tally.act():
+        pass
+    ledger.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    tally.close()
