@@ -14,6 +14,7 @@ import errno
 import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 
 from ftpserver.accounts.account import Permission
 from ftpserver.quota.base import Grant, HomeBusy, Loan, QuotaExceeded, Tally, Usage
@@ -128,11 +129,12 @@ class Home:
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
             self._refuse_again(path, 0 if existing is None else existing.size, expected)
             if existing is None:
-                grant = self._reserve(wait, bytes=expected, files=1)
+                grant = self._patiently(wait, partial(self.tally.reserve, bytes=expected, files=1))
             else:
                 extra = max(0, expected - existing.size)
                 loan = Loan(existing.identity, existing.size)
-                grant = self._reserve(wait, bytes=extra, loan=loan, firm=bool(expected))
+                firm = bool(expected)
+                grant = self._patiently(wait, partial(self.tally.reserve, bytes=extra, loan=loan, firm=firm))
         except BaseException:
             sink.discard()
             raise
@@ -174,11 +176,10 @@ class Home:
             existing = sink.existing
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
             end = sink.offset + expected if expected else 0
-            grant = self._reserve(
-                wait,
-                bytes=end if existing is None else max(0, end - existing.size),
-                files=1 if existing is None else 0,
-                in_place=sink.in_place,
+            growth = end if existing is None else max(0, end - existing.size)
+            files = 1 if existing is None else 0
+            grant = self._patiently(
+                wait, partial(self.tally.reserve, bytes=growth, files=files, in_place=sink.in_place)
             )
         except BaseException:
             sink.discard()
@@ -210,7 +211,7 @@ class Home:
     def _make_entry(self, make: Callable[[], None], wait: bool) -> None:
         with self.tally.act(wait):
             self.check_place()
-            grant = self._reserve(wait, files=1, firm=True)
+            grant = self._patiently(wait, partial(self.tally.reserve, files=1, firm=True))
             try:
                 make()
             except BaseException:
@@ -229,22 +230,14 @@ class Home:
             replace = Permission.OVERWRITE in self.permissions
             self._settle_removal(grant, lambda: self.storage.rename(old, new, replace))
 
-    def _reserve(
-        self,
-        wait: bool,
-        bytes: int = 0,
-        files: int = 0,
-        loan: Loan | None = None,
-        in_place: bool = False,
-        firm: bool = False,
-    ) -> Grant:
+    def _patiently(self, wait: bool, reserve: Callable[[], Grant]) -> Grant:
         try:
-            return self.tally.reserve(bytes, files, loan, in_place, firm)
+            return reserve()
         except HomeBusy:
             if not wait:
                 raise
         self.tally.outwait_others()
-        return self.tally.reserve(bytes, files, loan, in_place, firm)
+        return reserve()
 
     def _settle_removal(self, grant: Grant, act: Callable[[], Removed | None]) -> None:
         try:

@@ -1,14 +1,21 @@
-"""Listening sockets, as the control and the passive ports have them.
+"""Listening sockets and accepting on them, as the control and the passive ports do.
+
+When the process runs out of descriptors, accepting fails while the connection stays in the queue, and the loop would
+spin on it. So whoever accepts rests for a moment then (threats.md, "EMFILE on accept").
 
 `socket.accept` asks the new socket's family and kind of the old one, twice through an enumeration, and makes it block;
 all of that is known here. It is a few microseconds in every transfer and every login.
 """
 
+import asyncio
 import errno
+import logging
 import socket
+from collections.abc import Callable
 
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Why accepting fails while the connection stays in the queue: who tried has to rest, or the loop spins."""
+logger = logging.getLogger(__name__)
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 RawAddress = tuple[str, int, *tuple[int, ...]]
 
@@ -29,3 +36,54 @@ class ListeningSocket(socket.socket):
         connection = socket.socket(self._addresses, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=fd)
         connection.setblocking(False)
         return connection, peer
+
+
+class Acceptor:
+    """Watches one listening socket, which it owns, and calls back when there is somebody to `take`."""
+
+    __slots__ = ("_listening", "_loop", "_on_readable", "_rest_seconds", "_what")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: ListeningSocket,
+        on_readable: Callable[[], None],
+        what: str,
+        rest_seconds: float,
+    ) -> None:
+        """`what` the log calls a connection that could not be accepted; `rest_seconds` is the rest after that."""
+        self._loop = loop
+        self._listening = listening
+        self._on_readable = on_readable
+        self._what = what
+        self._rest_seconds = rest_seconds
+        loop.add_reader(listening.fileno(), on_readable)
+
+    def take(self) -> tuple[socket.socket, RawAddress] | None:
+        """The next connection and where it comes from; None when there is none to be had."""
+        try:
+            return self._listening.take()
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                logger.error("%s was not accepted: %s", self._what, error.strerror)
+                self.rest(self._rest_seconds, self.resume)
+            return None
+
+    def rest(self, seconds: float, then: Callable[[], object]) -> None:
+        """Watch nothing until `then` is called, which should `resume`."""
+        self._loop.remove_reader(self._listening.fileno())
+        self._loop.call_later(seconds, then)
+
+    def resume(self) -> bool:
+        """Watch again; False when it was closed meanwhile."""
+        if self._listening.fileno() < 0:
+            return False
+        self._loop.add_reader(self._listening.fileno(), self._on_readable)
+        return True
+
+    def close(self) -> None:
+        """Accept no more."""
+        self._loop.remove_reader(self._listening.fileno())
+        self._listening.close()

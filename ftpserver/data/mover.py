@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from typing import TypeVar
 
 from ftpserver.data.pace import Governor
 
@@ -18,6 +19,7 @@ STEP = 1024 * 1024
 STEPS_A_TURN = 8  # that the loop of data connections lets happen before commands have their turn
 _TURN = 4 * 1024 * 1024  # bytes moved in a turn of the loop, a few milliseconds
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+T = TypeVar("T")
 OnEnd = Callable[[Exception | None], None]
 
 
@@ -113,6 +115,18 @@ class Mover:
     def _continue(self) -> None:
         if self._on_end is not None:
             self._run()
+
+    def _may_go_on(self, done: "asyncio.Future[T]") -> bool:
+        """Whether what a thread has done lets this go on; when it failed, that is the end."""
+        if done.cancelled():
+            return False
+        error = done.exception()
+        if self._on_end is None:
+            return False
+        if error is not None:
+            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
+            return False
+        return True
 
     def _rest(self) -> None:
         if self._reading:

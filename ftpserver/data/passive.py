@@ -21,7 +21,7 @@ import random
 import socket
 from collections.abc import Callable, Sequence
 
-from ftpserver.data.listening import EXHAUSTED, ListeningSocket
+from ftpserver.data.listening import Acceptor, ListeningSocket
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 128
 _OPEN_AT_LEAST = 64  # so many ports are opened before an open one is used again
 _ACCEPTS_AT_ONCE = 16
+_REST = 0.1  # seconds
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
@@ -61,28 +62,21 @@ class Expectation:
 class _Listener:
     """One listening socket and who awaits what on it, by peer address."""
 
-    __slots__ = ("_loop", "_socket", "_trusted", "address", "awaited")
+    __slots__ = ("_acceptor", "_loop", "_trusted", "address", "awaited")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bound: ListeningSocket, trusted: Trusted) -> None:
         self._loop = loop
-        self._socket = bound
         self._trusted = trusted
         self.address: tuple[str, int] = bound.getsockname()[:2]
         self.awaited: dict[str, Expectation] = {}
-        loop.add_reader(bound.fileno(), self.accept)
+        self._acceptor = Acceptor(loop, bound, self.accept, "a data connection", _REST)
 
     def accept(self) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
-            try:
-                connection, peer = self._socket.take()
-            except BlockingIOError:
+            taken = self._acceptor.take()
+            if taken is None:
                 return
-            except OSError as error:
-                if error.errno in EXHAUSTED:
-                    logger.error("a data connection was not accepted: %s", error.strerror)
-                    self._loop.remove_reader(self._socket.fileno())
-                    self._loop.call_later(0.1, self._resume)
-                return
+            connection, peer = taken
             if peer[0] in self._trusted:
                 HeaderReader(self._loop, connection, self._match_forwarded)
             else:
@@ -101,13 +95,8 @@ class _Listener:
         """A balancer's connection counts as that of the client it tells of."""
         self._match(connection, header.source[0] if header.source is not None else "")
 
-    def _resume(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket.fileno(), self.accept)
-
     def close(self) -> None:
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
+        self._acceptor.close()
 
 
 def _bind(local: str, port: int) -> ListeningSocket:

@@ -88,12 +88,7 @@ class FileReceiver(Mover):
             future.add_done_callback(self._removed)
 
     def _removed(self, future: "asyncio.Future[None]") -> None:
-        if future.cancelled() or self._on_end is None:
-            return
-        error = future.exception()
-        if error is not None:
-            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
-        else:
+        if self._may_go_on(future):
             self._run()
 
     def _receive(self) -> None:

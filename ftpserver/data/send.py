@@ -82,12 +82,7 @@ class FileSender(Mover):
         future.add_done_callback(self._have_fetched)
 
     def _have_fetched(self, future: "asyncio.Future[None]") -> None:
-        error = None if future.cancelled() else future.exception()
-        if future.cancelled() or self._on_end is None:
-            return
-        if error is not None:
-            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
-        else:
+        if self._may_go_on(future):
             self._run()
 
     def _await_writable_or_readable(self) -> None:
@@ -210,11 +205,7 @@ class ChunkSender(Mover):
         return True
 
     def _made(self, future: "asyncio.Future[bytes]") -> None:
-        error = None if future.cancelled() else future.exception()
-        if future.cancelled() or self._on_end is None:
-            return
-        if error is not None:
-            self._end(error if isinstance(error, Exception) else RuntimeError(str(error)))
+        if not self._may_go_on(future):
             return
         self._chunk = memoryview(future.result())
         if self._chunk:

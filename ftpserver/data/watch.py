@@ -26,13 +26,17 @@ _TROUBLE = select.EPOLLERR | select.EPOLLHUP
 class _Watched:
     """Who wants to know of one descriptor."""
 
-    __slots__ = ("reader", "writer")
+    __slots__ = ("known", "reader", "writer")
 
     def __init__(self) -> None:
         self.reader: Ready | None = None
         self.writer: Ready | None = None
+        self.known = 0
+        """What the kernel was told to look for."""
 
-    def mask(self) -> int:
+    @property
+    def wanted(self) -> int:
+        """What it should look for."""
         return (select.EPOLLIN if self.reader is not None else 0) | (
             select.EPOLLOUT if self.writer is not None else 0
         )
@@ -60,27 +64,15 @@ class WatchingLoop(asyncio.AbstractEventLoop):
 
     def add_reader(self, fd: int, callback: Ready) -> None:  # type: ignore[override]
         """Call back whenever something can be read."""
-        watched = self._watched.get(fd)
-        if watched is None:
-            watched = self._watched[fd] = _Watched()
-            watched.reader = callback
-            self._fresh.add(fd)
-            self._epoll.register(fd, select.EPOLLIN)
-        else:
-            watched.reader = callback
-            self._change(fd, watched)
+        watched = self._entry(fd)
+        watched.reader = callback
+        self._instruct(fd, watched)
 
     def add_writer(self, fd: int, callback: Ready) -> None:  # type: ignore[override]
         """Call back whenever something can be written."""
-        watched = self._watched.get(fd)
-        if watched is None:
-            watched = self._watched[fd] = _Watched()
-            watched.writer = callback
-            self._fresh.add(fd)
-            self._epoll.register(fd, select.EPOLLOUT)
-        else:
-            watched.writer = callback
-            self._change(fd, watched)
+        watched = self._entry(fd)
+        watched.writer = callback
+        self._instruct(fd, watched)
 
     def remove_reader(self, fd: int) -> bool:  # type: ignore[override]
         """Call back no more when something can be read; returns whether it would have."""
@@ -88,7 +80,7 @@ class WatchingLoop(asyncio.AbstractEventLoop):
         if watched is None or watched.reader is None:
             return False
         watched.reader = None
-        self._rewatch(fd, watched)
+        self._instruct(fd, watched)
         return True
 
     def remove_writer(self, fd: int) -> bool:  # type: ignore[override]
@@ -97,24 +89,30 @@ class WatchingLoop(asyncio.AbstractEventLoop):
         if watched is None or watched.writer is None:
             return False
         watched.writer = None
-        self._rewatch(fd, watched)
+        self._instruct(fd, watched)
         return True
 
-    def _change(self, fd: int, watched: _Watched) -> None:
-        try:
-            self._epoll.modify(fd, watched.mask())
-        except FileNotFoundError:  # it was closed too early, and another socket has its number now
-            self._fresh.add(fd)
-            self._epoll.register(fd, watched.mask())
+    def _entry(self, fd: int) -> _Watched:
+        watched = self._watched.get(fd)
+        if watched is None:
+            watched = self._watched[fd] = _Watched()
+        return watched
 
-    def _rewatch(self, fd: int, watched: _Watched) -> None:
-        mask = watched.mask()
-        if mask:
-            self._change(fd, watched)
-        else:
+    def _instruct(self, fd: int, watched: _Watched) -> None:
+        """Let the kernel look for what is wanted now."""
+        known, watched.known = watched.known, watched.wanted
+        if not watched.known:
             del self._watched[fd]
             with contextlib.suppress(OSError):  # closed too early: the kernel has forgotten it
                 self._epoll.unregister(fd)
+            return
+        if known:
+            with contextlib.suppress(FileNotFoundError):
+                self._epoll.modify(fd, watched.known)
+                return
+        # A new one; or one was closed too early, and this has its number.
+        self._fresh.add(fd)
+        self._epoll.register(fd, watched.known)
 
     def _tell(self) -> None:
         fresh = self._fresh

@@ -1,8 +1,5 @@
 """A listening socket for control connections, and what becomes of accepted ones.
 
-When the process runs out of descriptors, accepting fails while the connection stays in the queue, and the loop would
-spin on it. So the listener rests for a moment then (threats.md, "EMFILE on accept").
-
 Several worker processes accept on one socket, and the kernel wakes them all. So that the work is spread, each takes one
 connection an event, and one that has more sessions than another rests a moment first; if nobody takes the connection
 meanwhile, it does.
@@ -14,7 +11,7 @@ import socket
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-from ftpserver.data.listening import EXHAUSTED, ListeningSocket
+from ftpserver.data.listening import Acceptor, ListeningSocket
 from ftpserver.session import Address
 
 logger = logging.getLogger(__name__)
@@ -84,51 +81,34 @@ class ControlListener:
         busier: Callable[[], bool] | None = None,
     ) -> None:
         """`busier` tells whether another process that accepts here has less to do; None: there is no other."""
-        self._loop = loop
-        self._socket = listening
         self._on_connection = on_connection
         self._busier = busier
         for option in _OPTIONS:
             listening.setsockopt(*option)
         self.address = plain(listening.getsockname())
-        loop.add_reader(listening.fileno(), self._readable)
+        self._acceptor = Acceptor(loop, listening, self._readable, "a connection", _REST)
 
     def _readable(self) -> None:
         if self._busier is not None and self._busier():
-            self._rest(_COURTESY, self._accept_after_all)
+            self._acceptor.rest(_COURTESY, self._accept_after_all)
         else:
             self._accept()
 
     def _accept_after_all(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket.fileno(), self._readable)
+        if self._acceptor.resume():
             self._accept()
 
     def _accept(self) -> None:
         """Accept one; the loop tells of the next, after the others have had their turn."""
-        try:
-            connection, peer = self._socket.take()
-        except BlockingIOError:
+        taken = self._acceptor.take()
+        if taken is None:
             return
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                logger.error("a connection was not accepted: %s", error.strerror)
-                self._rest(_REST, self._resume)
-            return
+        connection, peer = taken
         try:
             self._on_connection(connection, plain(peer), plain(connection.getsockname()))
         except OSError:  # it was reset before we looked at it
             connection.close()
 
-    def _rest(self, seconds: float, then: Callable[[], None]) -> None:
-        self._loop.remove_reader(self._socket.fileno())
-        self._loop.call_later(seconds, then)
-
-    def _resume(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket.fileno(), self._readable)
-
     def close(self) -> None:
         """Accept no more."""
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
+        self._acceptor.close()
