@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ftpserver.data.pace import Governor
 
-STEP = 1024 * 1024
+STEP = 1024 * 1024  # bytes that are copied or enciphered at a time
 STEPS_A_TURN = 8  # that the loop of data connections lets happen before commands have their turn
 _TURN = 4 * 1024 * 1024  # bytes moved in a turn of the loop, a few milliseconds
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -71,8 +71,8 @@ class Mover:
 
     @staticmethod
     def share() -> int:
-        """How many bytes to move in one step."""
-        return min(STEP, _TURN // max(1, min(STEPS_A_TURN, Mover.running)))
+        """How many bytes to move in one step, where the kernel does the work; else `STEP` at most."""
+        return _TURN // max(1, min(STEPS_A_TURN, Mover.running))
 
     def _run(self) -> None:
         try:

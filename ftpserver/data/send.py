@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import Protocol
 
-from ftpserver.data.mover import Mover, OnEnd
+from ftpserver.data.mover import STEP, Mover, OnEnd
 from ftpserver.data.pace import Governor
 from ftpserver.data.text import ToNetwork
 from ftpserver.storage.base import Source
@@ -173,7 +173,7 @@ class ChunkSender(Mover):
         self._offered = 0  # bytes that the connection was asked to take and did not
 
     def _step(self) -> None:
-        budget = self.share()
+        budget = min(STEP, self.share())
         while True:
             if not self._chunk and not self._next_chunk():
                 return
