@@ -21,6 +21,7 @@ from ftpserver.data.text import ToNetwork
 from ftpserver.storage.base import Source
 
 _READ = 256 * 1024
+_ONE_SEGMENT = 32 * 1024  # about that
 _FIRST_LINES = 257
 _LINES = 1000
 
@@ -52,6 +53,8 @@ class FileSender(Mover):
         self._left = source.size - source.offset
 
     def _step(self) -> None:
+        if 0 < self._left <= _ONE_SEGMENT:  # let it go with the end of the connection, and wake the client once
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         budget = self.share()
         while self._left > 0:
             allowed = self._allowance(min(self._left, budget))

@@ -75,6 +75,24 @@ def test_a_file_from_its_offset_on(
     assert receiving.all(ours) == data[offset:]
 
 
+def test_the_end_of_a_small_file_comes_with_its_data(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
+) -> None:
+    """So that the client is woken once: nothing arrives before the connection is closed, and then everything."""
+    (tmp_path / "file").write_bytes(b"x" * 4096)
+    ours, client = pair()
+    client.setblocking(False)
+    ends, source = Ends(), _source(tmp_path / "file")
+    FileSender(loop, ours, source, pool, None, ends).start()
+    assert ends.calls == [None]
+    source.close()
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+    ours.close()
+    assert client.recv(65536) == b"x" * 4096
+    assert client.recv(1) == b""
+
+
 def test_a_file_that_grows_is_sent_as_it_was(
     loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
