@@ -46,7 +46,7 @@ def _names(known: Sequence[str]) -> Callable[[click.Context, click.Parameter, st
 )
 @click.option("--peers", callback=_names(list(PEERS)), metavar="PEER,...", help=f"Of {', '.join(PEERS)}.")
 @click.option(
-    "--workers", default="1", show_default=True, help="Ours in the rows with 16 clients: a number or auto."
+    "--workers", default="auto", show_default=True, help="Ours in the rows with 16 clients: a number or auto."
 )
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write everything there."

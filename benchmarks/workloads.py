@@ -52,7 +52,7 @@ class Workload:
 
     def row(self, arena: Arena) -> Row:
         """The row, empty."""
-        workers = f", ours with {arena.workers} workers" if self.many_workers and arena.workers != "1" else ""
+        workers = f", workers: {arena.workers}" if self.many_workers and arena.workers != "1" else ""
         scale = arena.scale
         title = self.title.format(
             big=f"{scale.big >> 20:,} MiB",

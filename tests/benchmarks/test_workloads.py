@@ -23,6 +23,6 @@ def test_a_workload_runs(arena: Arena, key: str) -> None:
 def test_a_number_of_workers_means_another_server(arena: Arena) -> None:
     assert "workers" not in WORKLOADS["retr-16"].row(arena).title
     with Arena(arena.ground, arena.generator, [], "2") as other:
-        assert WORKLOADS["retr-16"].row(other).title.endswith("2 workers")
+        assert WORKLOADS["retr-16"].row(other).title.endswith("workers: 2")
     assert arena.ours_with("1") is arena.peers[OURS]
     assert arena.ours_with("2") is not arena.peers[OURS]
