@@ -1,27 +1,18 @@
-"""One process of the service: who may come, the parts that serve them, a clean start and a clean end.
+"""What one process of the service serves with: who may come, the parts that serve them, a clean end.
 
-It runs one loop. `run` is its whole life: work on the sockets that workers.py has bound until SIGTERM or SIGINT, say
-goodbye to everybody and leave the ledger clean. Other processes may do the same beside it: its seat at the board says
-which it is, and what it may do is counted with theirs.
+Other processes may do the same beside it: its seat at the board says which it is, and what it may do is counted with
+theirs. process.py runs it.
 """
 
 import asyncio
 import contextlib
-import gc
 import logging
-import resource
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from types import FrameType
-
-import uvloop
 
 from ftpserver.accounts.store import AccountStore
 from ftpserver.auth.authenticator import Authenticator
@@ -36,18 +27,14 @@ from ftpserver.control.patience import Patience
 from ftpserver.control.timers import SharedTimers
 from ftpserver.data.announce import Announcer
 from ftpserver.data.listening import ListeningSocket
-from ftpserver.data.mover import STEPS_A_TURN
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
-from ftpserver.data.watch import WatchingLoop
-from ftpserver.log import event, start_logging
+from ftpserver.log import event
 from ftpserver.login import Desk
-from ftpserver.quota.base import LedgerFault
 from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.rolls import Rolls
-from ftpserver.quota.sqlite import Later, SqliteLedger
-from ftpserver.quota.unavailable import UnavailableLedger
 from ftpserver.service.admin import AdminSocket
+from ftpserver.service.housekeeping import AnyLedger, Housekeeper, open_ledger
 from ftpserver.service.listener import ControlListener
 from ftpserver.service.reconcile import Reconciler
 from ftpserver.service.renewal import Renewal
@@ -55,33 +42,16 @@ from ftpserver.service.rollcall import RollCall
 from ftpserver.session import Address, Link, Session
 from ftpserver.state.board import Seat
 from ftpserver.state.presence import Crowd, Presence
-from ftpserver.tls import TlsFault, TlsService
+from ftpserver.tls import TlsService
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
 
 GREETING = Reply(220, ("FTP server ready.",))
 _DISK_THREADS = 8
-_HOUSEKEEPING = 5.0
-_DESCRIPTORS_A_SESSION = 3
-_LOOKUP_EVERY = 12  # housekeepings
-_SWITCH_SECONDS = 0.0005  # a thread that makes a listing gives the loop its turn so soon
-_GARBAGE = (10_000, 20, 20)  # what a transfer makes goes without a search for cycles
 
 Sockets = list[tuple[ListeningSocket, bool]]
 """Listening sockets, and whether TLS begins with the first byte on them."""
-
-
-AnyLedger = SqliteLedger | UnavailableLedger
-
-
-def open_ledger(state: Path, later: Later) -> AnyLedger:
-    """The ledger, or one that refuses every change while there is none to be had."""
-    try:
-        return SqliteLedger(state, later)
-    except LedgerFault as fault:
-        logger.error("the quota ledger cannot be used, changes are refused: %s", fault)
-        return UnavailableLedger(str(fault))
 
 
 class Service:
@@ -144,8 +114,25 @@ class Service:
         self._addresses = Crowd("address", self._counted_together())
         self._admin = AdminSocket(loop, settings.state, seat.number, lambda: self._controls)
         self._listeners: list[ControlListener] = []
-        self._rounds = 0
-        self._housekeeper: asyncio.TimerHandle | None = None
+        self._housekeeper = self._keep_house()
+
+    def _keep_house(self) -> Housekeeper:
+        chores = (
+            self._presence.mend,
+            self._presence.void_the_dead,
+            self._throttle.tidy,
+            self._presence.checkpoint,
+            self._tls.reload,
+        )
+        return Housekeeper(
+            self._loop,
+            self._pool,
+            self._ledger,
+            lambda: open_ledger(self._settings.state, self._later),
+            self._change_ledger,
+            chores,
+            lambda: self._announcer.refresh(),
+        )
 
     def _counted_together(self) -> Presence | None:
         """Where sessions are counted: one process alone needs no file to count its own."""
@@ -160,7 +147,7 @@ class Service:
             ControlListener(self._loop, listening, partial(self._accept, implicit_tls), busier)
             for listening, implicit_tls in sockets
         ]
-        self._keep_house()
+        self._housekeeper.start()
         self._renewal.start()
         if self._seat.index == 0:  # one does it for all
             self._reconciler.start()
@@ -228,51 +215,8 @@ class Service:
         """Have the loop do something after a while; from any thread."""
         self._loop.call_soon_threadsafe(self._loop.call_later, seconds, work)
 
-    def _keep_house(self) -> None:
-        """From time to time, on a thread: look for dead processes, write the ledger's log, look up host names."""
-        self._rounds += 1
-        future = self._loop.run_in_executor(self._pool, self._housework, self._rounds % _LOOKUP_EVERY == 1)
-        future.add_done_callback(self._house_kept)
-
-    def _housework(self, look_up: bool) -> AnyLedger | None:
-        """What may block; returns another ledger when the one there was cannot be used any more."""
-        replacement = None
-        if not self._ledger.sound:
-            self._ledger.close()
-            replacement = open_ledger(self._settings.state, self._later)
-        ledger = replacement or self._ledger
-        with contextlib.suppress(LedgerFault):
-            ledger.void_the_dead()
-        ledger.checkpoint()
-        self._presence.mend()
-        self._presence.void_the_dead()
-        self._throttle.tidy()
-        self._presence.checkpoint()
-        self._tls.reload()
-        if look_up:
-            self._announcer.refresh()
-        return replacement
-
-    def _house_kept(self, future: "asyncio.Future[AnyLedger | None]") -> None:
-        if not future.cancelled():
-            self._take_over(future)
-        self._housekeeper = self._loop.call_later(_HOUSEKEEPING, self._keep_house)
-
-    def _take_over(self, future: "asyncio.Future[AnyLedger | None]") -> None:
-        """What the housework came to."""
-        if future.cancelled():
-            return
-        if future.exception() is not None:
-            logger.error("housekeeping failed: %s", future.exception())
-            return
-        replacement = future.result()
-        if replacement is not None:
-            self._change_ledger(replacement)
-
     def _change_ledger(self, ledger: AnyLedger) -> None:
         """Use this ledger from now on; changes under way were granted by the old one and end with it."""
-        if ledger.sound:
-            logger.warning("the quota ledger can be used again; homes are counted before their next change")
         self._ledger = ledger
         self._desk.ledger, self._desk.traffic = ledger, ledger.traffic
         for control in self._controls:
@@ -297,13 +241,12 @@ class Service:
         self._facilities = replace(self._facilities, limits=settings.limits)
         login = settings.login
         self._throttle.set(login.failures, login.within_seconds, login.ban_seconds)
-        self._loop.run_in_executor(self._pool, self._housework, True).add_done_callback(self._take_over)
+        self._housekeeper.hurry()
         logger.info("the settings were read anew")
 
     def close(self) -> None:
         """Accept nobody, say 421 to everybody, leave the ledger clean."""
-        if self._housekeeper is not None:
-            self._housekeeper.cancel()
+        self._housekeeper.stop()
         self._renewal.stop()
         self._admin.close()
         for listener in self._listeners:
@@ -320,25 +263,6 @@ class Service:
         self._ledger.close()
 
 
-def _heed_signals(
-    loop: asyncio.AbstractEventLoop, stop: Callable[[], None], reload: Callable[[], None]
-) -> None:
-    """Let SIGTERM and SIGINT stop, SIGHUP reload.
-
-    The handlers are not the loop's, as those end with it: a signal that comes twice, from a terminal or systemd and
-    from the parent, must not kill a process that is about to end well. A worker is forked with its signals held back.
-    """
-
-    def heed(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(reload if number == signal.SIGHUP else stop)
-
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    for number in numbers:
-        signal.signal(number, heed)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-
-
 def renewed(settings: Settings) -> Settings:
     """The settings as their file says now, but for what needs a restart. Raises Faulty."""
     fresh = load_settings(settings.path)
@@ -346,53 +270,3 @@ def renewed(settings: Settings) -> Settings:
     kept["passive"] = fresh.passive.model_copy(update={"ports": settings.passive.ports})
     kept["tls"] = fresh.tls.model_copy(update={"mode": settings.tls.mode})
     return fresh.model_copy(update=kept)
-
-
-async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> None:
-    running = asyncio.get_running_loop()
-    loop = WatchingLoop(running)  # type: ignore[abstract]  # as much of one as we use
-    data_loop = WatchingLoop(running, STEPS_A_TURN)  # type: ignore[abstract]
-    stopped = asyncio.Event()
-    service = Service(loop, data_loop, settings, seat)
-    _heed_signals(loop, stopped.set, service.reload)
-    try:
-        await service.listen(sockets)
-        ready()
-        await stopped.wait()
-    finally:
-        service.close()
-        loop.stop_watching()
-        data_loop.stop_watching()
-        await asyncio.sleep(0)  # let what was called back by the end be carried out
-
-
-def _raise_descriptor_limit(sessions: int) -> None:
-    """A session has two descriptors when idle and a few more in a transfer; the usual soft limit is 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < sessions * _DESCRIPTORS_A_SESSION:
-        logger.warning(
-            "%d descriptors may be too few for %d sessions: raise LimitNOFILE or lower limits.sessions",
-            hard,
-            sessions,
-        )
-
-
-def run(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> int:
-    """Serve until told to stop, calling `ready` once clients are served; returns the exit code of the process."""
-    number = seat.number if seat.of > 1 else None
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE)
-    output = start_logging(settings.log.level, settings.log.format, worker=number)
-    _raise_descriptor_limit(settings.limits.sessions)
-    try:
-        uvloop.run(_work(settings, sockets, seat, ready))
-    except (LedgerFault, TlsFault) as fault:
-        logger.error("the service cannot start: %s", fault)
-        return 1
-    finally:
-        output.stop()
-    return 0

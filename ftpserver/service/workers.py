@@ -31,7 +31,8 @@ from ftpserver.log import event, log_directly
 from ftpserver.login import staging_of
 from ftpserver.service.admin import prepare
 from ftpserver.service.listener import bind, plain, shown
-from ftpserver.service.server import Sockets, renewed, run
+from ftpserver.service.process import run
+from ftpserver.service.server import Sockets, renewed
 from ftpserver.state.board import Board, Seat
 from ftpserver.storage.hidden import sweep_staging
 

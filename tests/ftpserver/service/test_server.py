@@ -1,13 +1,10 @@
 """The service as a whole: limits, starting, stopping."""
 
 import os
-import signal
 import socket
 from pathlib import Path
 
-import pytest
-
-from tests.service import PATIENCE, Service
+from tests.service import Service
 from tests.wire import Wire
 
 
@@ -63,22 +60,6 @@ def test_it_listens_on_every_listener_it_announces(tmp_path: Path) -> None:
                 wire.hear() >> 220
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
-    service = Service(tmp_path / "service")
-    service.add_user("ada")
-    service.start()
-    process = service.process
-    assert process is not None
-    with Wire.member(service, "ada") as wire:
-        process.send_signal(number)
-        wire.hear() >> 421
-        assert wire.hear_end() == b""
-    assert process.wait(PATIENCE) == 0
-    service.process = None
-    service.check_log()
-
-
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -89,17 +70,6 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         done = service.run("serve", check=False)
     assert done.returncode != 0
     assert "in use" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "Warning" not in done.stderr
-
-
-def test_a_state_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
-    service = Service(tmp_path / "service")
-    service.state.rmdir()
-    service.state.write_text("not a directory")
-    done = service.run("serve", check=False)
-    assert done.returncode != 0
-    assert done.stderr.strip()
     assert "Traceback" not in done.stderr
     assert "Warning" not in done.stderr
 
