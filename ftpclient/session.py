@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Self
 
 from ftpclient.control import Control, Trace
-from ftpclient.data import BUFFER, DataConnection, DataPlan
+from ftpclient.data import BUFFER, DataConnection
+from ftpclient.dial import DataPlan
 from ftpclient.errors import LoginRefused, ProtocolFault, Refused, TlsFailed, TransferCut, refusal
 from ftpclient.trust import Tls, make_context
 from ftpclient.url import FTP_PORT, FTPS_PORT
