@@ -8,7 +8,6 @@ netrc is read by our own tokenizer: Python's (3.11 and later) loses backslashes.
 is not used, since it holds passwords.
 """
 
-import getpass
 import importlib
 import os
 import re
@@ -50,6 +49,8 @@ class Asker:
     def password(self, user: str, host: str) -> str:
         """Ask for a password, without echo on a terminal; raise EOFError at the end of the input."""
         if self.stdin.isatty():
+            import getpass  # only people need it
+
             return getpass.getpass(f"password for {user}@{host}: ")
         return self._line("")
 

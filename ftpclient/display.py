@@ -5,8 +5,8 @@ not UTF-8 and marks that reverse the direction of writing are shown as "?". JSON
 a script gets the exact name.
 """
 
-import json
 import re
+import sys
 import time
 from collections.abc import Iterable
 
@@ -27,6 +27,11 @@ def shown(text: str) -> str:
 def shown_lines(text: str) -> str:
     """Make a text of several lines harmless, line by line."""
     return "\n".join(shown(line) for line in text.split("\n"))
+
+
+def say(text: str) -> None:
+    """Tell the person one line that is not a result."""
+    print(shown_lines(text), file=sys.stderr, flush=True)
 
 
 def size_text(size: int) -> str:
@@ -86,4 +91,6 @@ def entry_facts(entry: Entry) -> dict[str, object]:
 
 def as_json(document: object) -> str:
     """Write JSON in pure ASCII: no name can break the terminal or the encoding."""
+    import json  # most commands print none
+
     return json.dumps(document, ensure_ascii=True)

@@ -22,7 +22,6 @@ from typing import Protocol
 
 from ftpclient.client import Client
 from ftpclient.errors import Exists, FtpError, NotFound
-from ftpclient.meter import SILENT, Meter
 from ftpclient.transfer import get_file, put_file
 from ftpclient.tree import Report, local_tree, make_directories, walk
 from ftpwire.entry import Entry, Kind
@@ -75,10 +74,10 @@ class Plan:
 class Side(Protocol):
     """The side that is written to; `client` is the lane's own session."""
 
-    def make(self, client: Client, names: list[str], report: Report, meter: Meter) -> None:
+    def make(self, client: Client, names: list[str], report: Report) -> None:
         """Make directories."""
 
-    def copy(self, client: Client, name: str, meter: Meter, report: Report) -> None:
+    def copy(self, client: Client, name: str, report: Report) -> None:
         """Copy one file here from the other side."""
 
     def remove(self, client: Client, name: str, directory: bool) -> None:
@@ -92,16 +91,15 @@ class Up:
     local: Path
     remote: str
 
-    def make(self, client: Client, names: list[str], report: Report, meter: Meter) -> None:
+    def make(self, client: Client, names: list[str], report: Report) -> None:
         """Make remote directories in one batch."""
         client.make_directory(self.remote, parents=True)
-        make_directories(client, [posixpath.join(self.remote, name) for name in names], report, meter)
+        make_directories(client, [posixpath.join(self.remote, name) for name in names], report)
 
-    def copy(self, client: Client, name: str, meter: Meter, report: Report) -> None:
+    def copy(self, client: Client, name: str, report: Report) -> None:
         """Upload one file."""
-        report.moved.append(
-            put_file(client, self.local / name, posixpath.join(self.remote, name), meter=meter)
-        )
+        path = posixpath.join(self.remote, name)
+        report.moved.append(put_file(client, self.local / name, path, meter=report.meter))
 
     def remove(self, client: Client, name: str, directory: bool) -> None:
         """Remove on the server."""
@@ -120,22 +118,22 @@ class Down:
     remote: str
     entries: dict[str, Entry]
 
-    def make(self, client: Client, names: list[str], report: Report, meter: Meter) -> None:
+    def make(self, client: Client, names: list[str], report: Report) -> None:
         """Make local directories."""
         self.local.mkdir(parents=True, exist_ok=True)
         for name in names:
-            report.attempt(meter, name, self._make_one, name, report)
+            report.attempt(name, self._make_one, name, report)
 
     def _make_one(self, name: str, report: Report) -> None:
         (self.local / name).mkdir(exist_ok=True)
         report.directories += 1
 
-    def copy(self, client: Client, name: str, meter: Meter, report: Report) -> None:
+    def copy(self, client: Client, name: str, report: Report) -> None:
         """Download one file."""
         found = self.entries[name]
         entry = found if found.kind is Kind.FILE else None
         path = posixpath.join(self.remote, name)
-        report.moved.append(get_file(client, path, self.local / name, meter=meter, entry=entry))
+        report.moved.append(get_file(client, path, self.local / name, meter=report.meter, entry=entry))
 
     def remove(self, client: Client, name: str, directory: bool) -> None:
         """Remove here."""
@@ -190,10 +188,10 @@ def _is_blocked(name: str, cleared: set[str]) -> bool:
     return any(name == other or name.startswith(other + "/") for other in cleared)
 
 
-def remote_side(client: Client, root: str, report: Report, meter: Meter) -> tuple[Tree, dict[str, Entry]]:
+def remote_side(client: Client, root: str, report: Report) -> tuple[Tree, dict[str, Entry]]:
     """List the remote side, with the entries its listing told."""
     tree, entries = Tree(), {}
-    for found in walk(client, root, report, meter, exact=True):
+    for found in walk(client, root, report, exact=True):
         kind = found.entry.kind
         if kind is Kind.DIRECTORY:
             tree.directories.append(found.relative)
@@ -204,60 +202,57 @@ def remote_side(client: Client, root: str, report: Report, meter: Meter) -> tupl
             tree.files[found.relative] = Facts(client.size(found.path), None)
             entries[found.relative] = found.entry
         else:
-            meter.note(f"left out: {found.path}: neither a file nor a directory of this tree")
+            report.meter.note(f"left out: {found.path}: neither a file nor a directory of this tree")
     return tree, entries
 
 
-def local_side(root: Path, report: Report, meter: Meter) -> Tree:
+def local_side(root: Path, report: Report) -> Tree:
     """List the local side."""
-    directories, files = local_tree(root, report, meter)
+    directories, files = local_tree(root, report)
     return Tree(directories, {name: Facts(facts.st_size, facts.st_mtime) for name, facts in files})
 
 
 def prepare(
-    client: Client, local: Path, remote: str, *, up: bool, delete: bool, report: Report, meter: Meter = SILENT
+    client: Client, local: Path, remote: str, *, up: bool, delete: bool, report: Report
 ) -> tuple[Plan, Side]:
     """List both sides and plan; a target that is not there yet is empty."""
     remote = client.absolute(remote)
     if up:
-        source = local_side(local, report, meter)
+        source = local_side(local, report)
         complete = not report.failures
         try:
-            target, _ = remote_side(client, remote, report, meter)
+            target, _ = remote_side(client, remote, report)
         except NotFound:
             target = Tree()
         return plan(source, target, report, delete and complete), Up(local, remote)
-    source, entries = remote_side(client, remote, report, meter)
+    source, entries = remote_side(client, remote, report)
     complete = not report.failures
-    target = local_side(local, report, meter) if os.path.isdir(local) else Tree()
+    target = local_side(local, report) if os.path.isdir(local) else Tree()
     return plan(source, target, report, delete and complete), Down(local, remote, entries)
 
 
-def carry_out(
-    steps: Plan, side: Side, client: Client, more: Opener, lanes: int, report: Report, meter: Meter = SILENT
-) -> None:
+def carry_out(steps: Plan, side: Side, client: Client, more: Opener, lanes: int, report: Report) -> None:
     """Do what was planned, with up to `lanes` sessions; raise what makes going on senseless."""
     for name, directory in steps.clear:
-        report.attempt(meter, name, side.remove, client, name, directory)
-    side.make(client, steps.make, report, meter)
-    meter.expect(len(steps.copy), sum(size for _, size in steps.copy))
-    _Lanes(steps, side, report, meter).run(client, more, min(lanes, len(steps.copy)))
+        report.attempt(name, side.remove, client, name, directory)
+    side.make(client, steps.make, report)
+    report.meter.expect(len(steps.copy), sum(size for _, size in steps.copy))
+    _Lanes(steps, side, report).run(client, more, min(lanes, len(steps.copy)))
     for name, directory in steps.remove:
         failures = len(report.failures)
-        report.attempt(meter, name, side.remove, client, name, directory)
+        report.attempt(name, side.remove, client, name, directory)
         report.removed += failures == len(report.failures)
 
 
 class _Lanes:
     """Several sessions that copy from one queue until it is empty or one of them must give up."""
 
-    def __init__(self, steps: Plan, side: Side, report: Report, meter: Meter) -> None:
+    def __init__(self, steps: Plan, side: Side, report: Report) -> None:
         self._names: queue.SimpleQueue[str] = queue.SimpleQueue()
         for name, _ in steps.copy:
             self._names.put(name)
         self._side = side
         self._report = report
-        self._meter = meter
         self._stop = threading.Event()
         self._fault: BaseException | None = None
 
@@ -279,7 +274,7 @@ class _Lanes:
         try:
             client = more()
         except FtpError as fault:
-            self._meter.note(f"one lane less: {fault}")
+            self._report.meter.note(f"one lane less: {fault}")
             return
         with client:
             try:
@@ -294,4 +289,4 @@ class _Lanes:
                 name = self._names.get_nowait()
             except queue.Empty:
                 return
-            self._report.attempt(self._meter, name, self._side.copy, client, name, self._meter, self._report)
+            self._report.attempt(name, self._side.copy, client, name, self._report)

@@ -14,7 +14,7 @@ import click
 
 from ftpclient.client import Client
 from ftpclient.credentials import Asker, logins
-from ftpclient.display import shown_lines
+from ftpclient.display import say
 from ftpclient.enter import Entrance, enter
 from ftpclient.meter import Meter
 from ftpclient.progress import meter_for
@@ -52,11 +52,6 @@ class Options:
     def meter(self) -> AbstractContextManager[Meter]:
         """Progress, as much as wanted."""
         return meter_for(self.quiet)
-
-
-def say(text: str) -> None:
-    """Tell the person one line that is not a result."""
-    print(shown_lines(text), file=sys.stderr, flush=True)
 
 
 def _address(_: click.Context, __: click.Parameter, text: str) -> Url:

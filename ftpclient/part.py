@@ -10,7 +10,6 @@ Rules
 
 import contextlib
 import fcntl
-import hashlib
 import io
 import os
 import stat
@@ -24,6 +23,8 @@ def part_path(target: Path) -> Path:
     """Name the part of a target: hidden, in the same directory, never too long."""
     name = f".{target.name}{_SUFFIX}"
     if len(os.fsencode(name)) > _LONGEST_NAME:
+        import hashlib  # such names are rare
+
         name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()}{_SUFFIX}"
     return target.with_name(name)
 

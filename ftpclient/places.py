@@ -85,3 +85,11 @@ def _matches(client: Client, base: str, part: str) -> list[str]:
     return sorted(
         name for name in names if fnmatch.fnmatchcase(name, part) and (part[0] == "." or name[0] != ".")
     )
+
+
+def move(client: Client, old: str, new: str) -> str:
+    """Rename, into `new` if that is a directory; return the new path."""
+    name = old.rstrip("/").rpartition("/")[2]
+    target = f"{new.rstrip('/')}/{name}" if client.is_directory(new) else new
+    client.rename(old, target)
+    return target

@@ -37,25 +37,21 @@ Arguments = ParamSpec("Arguments")
 
 @dataclass(slots=True)
 class Report:
-    """What became of a job; a caller that passes its own keeps it when the job is given up."""
+    """What became of a job, told to `meter` as it happens; whoever passes its own keeps it of a job given up."""
 
+    meter: Meter = SILENT
     moved: list[Moved] = field(default_factory=list)
     failures: list[tuple[str, Exception]] = field(default_factory=list)
     directories: int = 0
     removed: int = 0
 
-    def fail(self, name: str, fault: Exception, meter: Meter) -> None:
+    def fail(self, name: str, fault: Exception) -> None:
         """Note one failure."""
         self.failures.append((name, fault))
-        meter.note(f"failed: {name}: {fault}")
+        self.meter.note(f"failed: {name}: {fault}")
 
     def attempt(
-        self,
-        meter: Meter,
-        name: str,
-        act: Callable[Arguments, None],
-        *args: Arguments.args,
-        **kwargs: Arguments.kwargs,
+        self, name: str, act: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> None:
         """Do one part of the job; note its failure, and raise it when the rest must fail too."""
         try:
@@ -63,7 +59,7 @@ class Report:
         except (OSError, ValueError) as fault:
             if is_fatal(fault):
                 raise
-            self.fail(name, fault, meter)
+            self.fail(name, fault)
 
 
 def is_fatal(fault: Exception) -> bool:
@@ -82,9 +78,7 @@ class Found:
     entry: Entry
 
 
-def walk(
-    client: Client, root: str, report: Report, meter: Meter = SILENT, exact: bool = False
-) -> Iterator[Found]:
+def walk(client: Client, root: str, report: Report, exact: bool = False) -> Iterator[Found]:
     """List a remote tree, parents before children; what cannot be listed or is not safe goes into the report.
 
     Raises the FtpError of the root itself.
@@ -97,13 +91,11 @@ def walk(
         except Exception as fault:
             if not relative or is_fatal(fault):
                 raise
-            report.fail(path, fault, meter)
+            report.fail(path, fault)
             continue
         for entry in entries:
             if not safe_name(entry.name) or depth >= MAX_DEPTH:
-                report.fail(
-                    entry.name, BadName("refused: a name like this must not become a local path"), meter
-                )
+                report.fail(entry.name, BadName("refused: a name like this must not become a local path"))
                 continue
             found = Found(posixpath.join(relative, entry.name), posixpath.join(path, entry.name), entry)
             yield found
@@ -112,30 +104,24 @@ def walk(
 
 
 def get_tree(
-    client: Client,
-    remote: str,
-    local: Path,
-    *,
-    resume: bool = False,
-    meter: Meter = SILENT,
-    report: Report | None = None,
+    client: Client, remote: str, local: Path, report: Report | None = None, *, resume: bool = False
 ) -> Report:
     """Download the contents of a remote directory into `local`, which is made if it is not there."""
-    report = Report() if report is None else report
+    report = report or Report()
     files: list[Found] = []
     local.mkdir(parents=True, exist_ok=True)
-    for found in walk(client, client.absolute(remote), report, meter, exact=True):
+    for found in walk(client, client.absolute(remote), report, exact=True):
         if found.entry.kind is Kind.DIRECTORY:
-            report.attempt(meter, found.path, _make_local, local / found.relative, report)
+            report.attempt(found.path, _make_local, local / found.relative, report)
         elif found.entry.kind is Kind.OTHER:
-            meter.note(f"left out: {found.path}: not a file")
+            report.meter.note(f"left out: {found.path}: not a file")
         elif found.entry.kind is Kind.LINK and client.is_directory(found.path):
-            meter.note(f"left out: {found.path}: a link to a directory")
+            report.meter.note(f"left out: {found.path}: a link to a directory")
         else:
             files.append(found)
-    meter.expect(len(files), sum(_size(found.entry) for found in files))
+    report.meter.expect(len(files), sum(_size(found.entry) for found in files))
     for found in files:
-        report.attempt(meter, found.path, _get, client, found, local, resume, meter, report)
+        report.attempt(found.path, _get, client, found, local, resume, report)
     return report
 
 
@@ -144,11 +130,11 @@ def _make_local(directory: Path, report: Report) -> None:
     report.directories += 1
 
 
-def _get(client: Client, found: Found, local: Path, resume: bool, meter: Meter, report: Report) -> None:
+def _get(client: Client, found: Found, local: Path, resume: bool, report: Report) -> None:
     # The size that a listing tells for a link is the link's own.
     entry = None if found.entry.kind is Kind.LINK else found.entry
     report.moved.append(
-        get_file(client, found.path, local / found.relative, resume=resume, meter=meter, entry=entry)
+        get_file(client, found.path, local / found.relative, resume=resume, meter=report.meter, entry=entry)
     )
 
 
@@ -156,9 +142,7 @@ def _size(entry: Entry) -> int:
     return entry.size or 0 if entry.kind is Kind.FILE else 0
 
 
-def local_tree(
-    root: Path, report: Report, meter: Meter = SILENT
-) -> tuple[list[str], list[tuple[str, os.stat_result]]]:
+def local_tree(root: Path, report: Report) -> tuple[list[str], list[tuple[str, os.stat_result]]]:
     """List a local tree: directories, parents first, and files with their facts; names are relative."""
     directories: list[str] = []
     files: list[tuple[str, os.stat_result]] = []
@@ -170,14 +154,14 @@ def local_tree(
         except OSError as fault:
             if not relative:
                 raise
-            report.fail(str(root / relative), fault, meter)
+            report.fail(str(root / relative), fault)
             continue
         for entry in entries:
             name = posixpath.join(relative, entry.name)
             try:
                 facts = entry.stat()
             except OSError as fault:
-                report.fail(entry.path, fault, meter)
+                report.fail(entry.path, fault)
                 continue
             if stat.S_ISREG(facts.st_mode):
                 files.append((name, facts))
@@ -185,37 +169,31 @@ def local_tree(
                 directories.append(name)
                 pending.append(name)
             else:
-                meter.note(f"left out: {entry.path}: neither a file nor a directory of this tree")
+                report.meter.note(f"left out: {entry.path}: neither a file nor a directory of this tree")
     return directories, files
 
 
 def put_tree(
-    client: Client,
-    local: Path,
-    remote: str,
-    *,
-    resume: bool = False,
-    meter: Meter = SILENT,
-    report: Report | None = None,
+    client: Client, local: Path, remote: str, report: Report | None = None, *, resume: bool = False
 ) -> Report:
     """Upload the contents of a local directory into the remote one, which is made if it is not there."""
-    report = Report() if report is None else report
+    report = report or Report()
     remote = client.absolute(remote)
-    directories, files = local_tree(local, report, meter)
-    meter.expect(len(files), sum(facts.st_size for _, facts in files))
+    directories, files = local_tree(local, report)
+    report.meter.expect(len(files), sum(facts.st_size for _, facts in files))
     client.make_directory(remote, parents=True)
-    make_directories(client, [posixpath.join(remote, name) for name in directories], report, meter)
+    make_directories(client, [posixpath.join(remote, name) for name in directories], report)
     for name, _ in files:
         target = posixpath.join(remote, name)
-        report.attempt(meter, str(local / name), _put, client, local / name, target, resume, meter, report)
+        report.attempt(str(local / name), _put, client, local / name, target, resume, report)
     return report
 
 
-def _put(client: Client, local: Path, target: str, resume: bool, meter: Meter, report: Report) -> None:
-    report.moved.append(put_file(client, local, target, resume=resume, meter=meter))
+def _put(client: Client, local: Path, target: str, resume: bool, report: Report) -> None:
+    report.moved.append(put_file(client, local, target, resume=resume, meter=report.meter))
 
 
-def make_directories(client: Client, paths: list[str], report: Report, meter: Meter = SILENT) -> None:
+def make_directories(client: Client, paths: list[str], report: Report) -> None:
     """Make remote directories, parents first, in batches; those that exist are fine."""
     replies = client.batch([Command("MKD", path) for path in paths])
     for path, reply in zip(paths, replies, strict=True):
@@ -225,28 +203,28 @@ def make_directories(client: Client, paths: list[str], report: Report, meter: Me
             fault = refusal(reply, path)
             if is_fatal(fault):
                 raise fault
-            report.fail(path, fault, meter)
+            report.fail(path, fault)
 
 
-def remove_any(client: Client, remote: str, meter: Meter = SILENT, report: Report | None = None) -> Report:
+def remove_any(client: Client, remote: str, report: Report | None = None) -> Report:
     """Remove a file, a directory with everything below it, or a link (and not what it points at)."""
-    report = Report() if report is None else report
+    report = report or Report()
     path = client.absolute(remote).rstrip("/")
     parent, name = posixpath.split(path)
     # Only the listing tells a link to a directory from a directory.
     entry = next((entry for entry in client.list(parent or "/") if entry.name == name), None)
     if entry.kind is Kind.DIRECTORY if entry else client.is_directory(path or "/"):
-        return remove_tree(client, path or "/", meter, report)
+        return remove_tree(client, path or "/", report)
     client.remove(path)
     report.removed += 1
     return report
 
 
-def remove_tree(client: Client, remote: str, meter: Meter = SILENT, report: Report | None = None) -> Report:
+def remove_tree(client: Client, remote: str, report: Report | None = None) -> Report:
     """Remove a remote directory and everything below it; links are removed, not followed."""
-    report = Report() if report is None else report
+    report = report or Report()
     root = client.absolute(remote)
-    found = [*walk(client, root, report, meter)]
+    found = [*walk(client, root, report)]
     files = [item.path for item in found if item.entry.kind is not Kind.DIRECTORY]
     # Children stand behind their parents in the walk, so the reverse order empties before it removes.
     directories = [item.path for item in reversed(found) if item.entry.kind is Kind.DIRECTORY]
@@ -256,7 +234,7 @@ def remove_tree(client: Client, remote: str, meter: Meter = SILENT, report: Repo
         if reply.completion:
             report.removed += 1
         else:
-            report.fail(command.argument, refusal(reply, command.argument), meter)
+            report.fail(command.argument, refusal(reply, command.argument))
     return report
 
 
@@ -269,10 +247,10 @@ class Usage:
     directories: int = 0
 
 
-def usage(client: Client, remote: str, report: Report, meter: Meter = SILENT) -> Usage:
+def usage(client: Client, remote: str, report: Report) -> Usage:
     """Add up the sizes below a remote directory."""
     total = Usage()
-    for found in walk(client, client.absolute(remote), report, meter):
+    for found in walk(client, client.absolute(remote), report):
         if found.entry.kind is Kind.DIRECTORY:
             total.directories += 1
         else:

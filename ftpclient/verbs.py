@@ -5,6 +5,7 @@ explanation. A handler gets a `Place` (where we are, here and there) and its ope
 and raises what goes wrong. Nothing from the server is printed without `display.shown`.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -18,7 +19,7 @@ from typing import TextIO
 from ftpclient.client import Client
 from ftpclient.display import entry_line, in_order, shown, shown_lines, size_text
 from ftpclient.meter import Meter
-from ftpclient.places import download_target, entries_at, expand, is_pattern, upload_target
+from ftpclient.places import download_target, entries_at, expand, is_pattern, move, upload_target
 from ftpclient.transfer import get_file, put_file
 from ftpclient.tree import Report, get_tree, put_tree, remove_any, usage
 
@@ -154,11 +155,11 @@ def get(place: Place, words: Words) -> None:
     remote, resume = words.first(), "c" in words.flags
     tree = "r" in words.flags
     target = download_target(remote, words.second(), place.local, tree)
-    with place.meter() as meter:
+    with _job(place) as report:
         if tree:
-            _judge(get_tree(place.client, remote, target, resume=resume, meter=meter))
+            get_tree(place.client, remote, target, report, resume=resume)
         else:
-            get_file(place.client, remote, target, resume=resume, meter=meter)
+            get_file(place.client, remote, target, resume=resume, meter=report.meter)
 
 
 @command("put [-c] [-r] LOCAL [REMOTE]", "upload; -c continues a partial file, -r a whole tree", 1, 2)
@@ -166,29 +167,27 @@ def put(place: Place, words: Words) -> None:
     local, resume = place.local / words.first(), "c" in words.flags
     tree = "r" in words.flags
     target = upload_target(place.client, local, words.second(), tree)
-    with place.meter() as meter:
+    with _job(place) as report:
         if tree:
-            _judge(put_tree(place.client, local, target, resume=resume, meter=meter))
+            put_tree(place.client, local, target, report, resume=resume)
         else:
-            put_file(place.client, local, target, resume=resume, meter=meter)
+            put_file(place.client, local, target, resume=resume, meter=report.meter)
 
 
 @command("mget [-c] PATTERN...", "download every file that a pattern (* ? [a-z]) matches", 1, None)
 def mget(place: Place, words: Words) -> None:
     names = [*_remote_names(place, words.operands)]
-    with place.meter() as meter:
-        report = Report()
+    with _job(place) as report:
         for name in names:
             if place.client.is_directory(name):
-                meter.note(f"left out: {name}: a directory (get -r)")
-                continue
-            target = download_target(name, None, place.local)
-            report.attempt(meter, name, _get_one, place, name, target, "c" in words.flags, meter)
-    _judge(report)
+                report.meter.note(f"left out: {name}: a directory (get -r)")
+            else:
+                report.attempt(name, _get_one, place, name, "c" in words.flags, report)
 
 
-def _get_one(place: Place, name: str, target: Path, resume: bool, meter: Meter) -> None:
-    get_file(place.client, name, target, resume=resume, meter=meter)
+def _get_one(place: Place, name: str, resume: bool, report: Report) -> None:
+    target = download_target(name, None, place.local)
+    report.moved.append(get_file(place.client, name, target, resume=resume, meter=report.meter))
 
 
 def _remote_names(place: Place, patterns: tuple[str, ...]) -> Iterator[str]:
@@ -202,19 +201,16 @@ def _remote_names(place: Place, patterns: tuple[str, ...]) -> Iterator[str]:
 @command("mput [-c] PATTERN...", "upload every file here that a pattern (* ? [a-z]) matches", 1, None)
 def mput(place: Place, words: Words) -> None:
     names = [*_local_names(place, words.operands)]
-    with place.meter() as meter:
-        report = Report()
+    with _job(place) as report:
         for name in names:
-            local = place.local / name
-            if local.is_dir():
-                meter.note(f"left out: {name}: a directory (put -r)")
-                continue
-            report.attempt(meter, name, _put_one, place, local, "c" in words.flags, meter)
-    _judge(report)
+            if (local := place.local / name).is_dir():
+                report.meter.note(f"left out: {name}: a directory (put -r)")
+            else:
+                report.attempt(name, _put_one, place, local, "c" in words.flags, report)
 
 
-def _put_one(place: Place, local: Path, resume: bool, meter: Meter) -> None:
-    put_file(place.client, local, local.name, resume=resume, meter=meter)
+def _put_one(place: Place, local: Path, resume: bool, report: Report) -> None:
+    report.moved.append(put_file(place.client, local, local.name, resume=resume, meter=report.meter))
 
 
 def _local_names(place: Place, patterns: tuple[str, ...]) -> Iterator[str]:
@@ -235,8 +231,8 @@ def mkdir(place: Place, words: Words) -> None:
 def rm(place: Place, words: Words) -> None:
     for path in words.operands:
         if "r" in words.flags:
-            with place.meter() as meter:
-                _judge(remove_any(place.client, path, meter))
+            with _job(place) as report:
+                remove_any(place.client, path, report)
         else:
             place.client.remove(path)
 
@@ -258,14 +254,6 @@ def mv(place: Place, words: Words) -> None:
     move(place.client, old, new)
 
 
-def move(client: Client, old: str, new: str) -> str:
-    """Rename, into `new` if that is a directory; return the new path."""
-    name = old.rstrip("/").rpartition("/")[2]
-    target = f"{new.rstrip('/')}/{name}" if client.is_directory(new) else new
-    client.rename(old, target)
-    return target
-
-
 @command("cat PATH...", "print files", 1, None)
 def cat(place: Place, words: Words) -> None:
     place.out.flush()
@@ -277,9 +265,9 @@ def cat(place: Place, words: Words) -> None:
 
 @command("du [PATH]", "add up the sizes of a tree there", most=1)
 def du(place: Place, words: Words) -> None:
-    report = Report()
     with place.meter() as meter:
-        total = usage(place.client, words.first(), report, meter)
+        report = Report(meter)
+        total = usage(place.client, words.first(), report)
     place.say(f"{size_text(total.bytes)} in {total.files} files, {total.directories} directories")
     _judge(report)
 
@@ -287,6 +275,15 @@ def du(place: Place, words: Words) -> None:
 @command("quota", "say what the server says about the quota")
 def quota(place: Place, words: Words) -> None:
     place.say(shown_lines("\n".join(place.client.quota())))
+
+
+@contextlib.contextmanager
+def _job(place: Place) -> Iterator[Report]:
+    """Show progress while the block runs; raise JobFailed if a part of it failed."""
+    with place.meter() as meter:
+        report = Report(meter)
+        yield report
+    _judge(report)
 
 
 def _judge(report: Report) -> None:

@@ -1,34 +1,20 @@
-"""One-shot commands as a script uses them: output, JSON, exit codes."""
+"""The program as a whole: its words, its exit codes, what it loads."""
 
 import json
-import os
 import socket
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from ftpclient.cli import COMMANDS, program
 from ftpclient.exits import table
+from tests.ftpclient.cli.program import run
 from tests.ftpclient.peers import Foreign, Script
 from tests.ftpclient.test_shell import environment
-
-PROGRAM = [sys.executable, "-m", "ftpclient"]
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    return folder
-
-
-def run(here: Path, *words: str, text: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
-    variables = environment(**{"FTPCLIENT_PASSWORD": "secret", **more})
-    return subprocess.run(
-        [*PROGRAM, *words], input=text, text=True, capture_output=True, cwd=here, env=variables, timeout=60
-    )
 
 
 def test_files_come_and_go(foreign: Foreign, here: Path) -> None:
@@ -47,21 +33,6 @@ def test_files_come_and_go(foreign: Foreign, here: Path) -> None:
     assert run(here, "rm", f"{foreign.url}/a/b/g").returncode == 0
     assert run(here, "rm", "-r", f"{foreign.url}/a").returncode == 0
     assert not any(foreign.home.iterdir())
-
-
-def test_whole_directories_are_uploaded_and_mirrored(foreign: Foreign, here: Path) -> None:
-    (here / "site/css").mkdir(parents=True)
-    (here / "site/index").write_text("x")
-    (here / "site/css/a").write_text("y")
-    assert run(here, "put", "-r", "site", f"{foreign.url}/").returncode == 0
-    assert (foreign.home / "site/css/a").read_text() == "y"
-    (here / "site/index").write_text("changed")
-    plan = run(here, "mirror", "--dry-run", "site", f"{foreign.url}/site")
-    assert plan.stdout == "copy   index\n"
-    assert run(here, "mirror", "--parallel", "2", "site", f"ftp://{foreign.url}/site").returncode == 0
-    assert (foreign.home / "site/index").read_text() == "changed"
-    assert run(here, "get", "-r", f"{foreign.url}/site", "copy").returncode == 0
-    assert (here / "copy/css/a").read_text() == "y"
 
 
 def test_every_cause_has_its_exit_code(foreign: Foreign, here: Path, script: Script) -> None:
@@ -98,16 +69,6 @@ def test_silence_is_a_time_out(here: Path) -> None:
     assert done.returncode == 9
 
 
-def test_partly_done_is_13_and_the_report_names_what_failed(foreign: Foreign, here: Path) -> None:
-    (foreign.home / "forbidden").touch()
-    (foreign.home / "fine").touch()
-    done = run(here, "get", "-r", "--json", foreign.url, "copy")
-    assert done.returncode == 13
-    report = json.loads(done.stdout)
-    assert [moved["source"] for moved in report["moved"]] == ["/fine"]
-    assert [(failure["name"], failure["exit"]) for failure in report["failures"]] == [("/forbidden", 7)]
-
-
 def test_the_help_has_the_table_of_exit_codes(here: Path) -> None:
     done = run(here, "--help")
     for line in table().split("\n"):
@@ -126,18 +87,6 @@ def test_a_password_by_standard_input(foreign: Foreign, here: Path) -> None:
     done = run(here, "ls", "--password-stdin", foreign.url, text="secret\n", FTPCLIENT_PASSWORD="wrong")
     assert done.stdout == "f\n"
     assert run(here, "ls", "--password-stdin", f"127.0.0.1:{foreign.port}", text="secret\n").returncode == 2
-
-
-def test_a_partial_file_is_continued(foreign: Foreign, here: Path) -> None:
-    content = os.urandom(200_000)
-    (foreign.home / "f").write_bytes(content)
-    (here / "f").write_bytes(content[:150_000])
-    report = json.loads(run(here, "get", "-c", "--json", f"{foreign.url}/f").stdout)
-    assert report["moved"][0]["resumed"] == 150_000
-    (here / "f").write_bytes(bytes(1000))
-    done = run(here, "get", "-c", f"{foreign.url}/f")
-    assert "starting over" in done.stderr
-    assert (here / "f").read_bytes() == content
 
 
 def test_the_trace_masks_the_password(foreign: Foreign, here: Path) -> None:
@@ -165,18 +114,50 @@ def test_the_api_starts_without_the_terminals_libraries(here: Path) -> None:
     assert done.stdout == "set()\n"
 
 
-def test_a_reader_that_leaves_is_no_drama(foreign: Foreign, here: Path) -> None:
-    (foreign.home / "f").write_bytes(bytes(5_000_000))
-    with subprocess.Popen(
-        [*PROGRAM, "cat", f"{foreign.url}/f"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    for name, (_, about) in COMMANDS.items():
+        command = program.get_command(click.Context(program), name)
+        assert command
+        assert (command.help or "").partition("\n")[0] == about, name
+
+
+HEAVY = {
+    "rich",
+    "asyncio",
+    "pydantic",
+    "yaml",
+    "ruamel",
+    "cryptography",
+    "bcrypt",
+    "uvloop",
+    "ftpserver",
+    "json",
+}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("ls", "{}/"), ("cat", "{}/f"), ("get", "{}/f"), ("put", "here", "{}/g"), ("rm", "{}/f")],
+    ids=lambda words: words[0],
+)
+def test_a_plain_command_loads_no_heavy_module(script: Script, here: Path, words: tuple[str, ...]) -> None:
+    script.features = ("SIZE", "REST STREAM")
+    script.files["f"] = b"abc"
+    script.answers["LIST"] = lambda visit, _: visit.send_data(b"-rw-r--r-- 1 a a 3 Jan 01 2020 f\r\n")
+    (here / "here").touch()
+    code = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print('heavy:', *{HEAVY!r} & set(sys.modules), file=sys.stderr))\n"
+        "from ftpclient.cli import main\n"
+        "main()"
+    )
+    address = f"ftp://ada@127.0.0.1:{script.port}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *(word.format(address) for word in words)],
+        text=True,
+        capture_output=True,
         cwd=here,
         env=environment(FTPCLIENT_PASSWORD="secret"),
-    ) as process:
-        assert process.stdout
-        assert process.stderr
-        process.stdout.read(10)
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 11
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "heavy:"), done.stderr

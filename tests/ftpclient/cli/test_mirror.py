@@ -1,0 +1,26 @@
+"""One tree made equal to another from the command line."""
+
+from pathlib import Path
+
+from tests.ftpclient.cli.program import run
+from tests.ftpclient.peers import Foreign
+
+
+def test_whole_directories_are_uploaded_and_mirrored(foreign: Foreign, here: Path) -> None:
+    (here / "site/css").mkdir(parents=True)
+    (here / "site/index").write_text("x")
+    (here / "site/css/a").write_text("y")
+    assert run(here, "put", "-r", "site", f"{foreign.url}/").returncode == 0
+    assert (foreign.home / "site/css/a").read_text() == "y"
+    (here / "site/index").write_text("changed")
+    plan = run(here, "mirror", "--dry-run", "site", f"{foreign.url}/site")
+    assert plan.stdout == "copy   index\n"
+    assert run(here, "mirror", "--parallel", "2", "site", f"ftp://{foreign.url}/site").returncode == 0
+    assert (foreign.home / "site/index").read_text() == "changed"
+    assert run(here, "get", "-r", f"{foreign.url}/site", "copy").returncode == 0
+    assert (here / "copy/css/a").read_text() == "y"
+
+
+def test_one_side_must_be_here(here: Path) -> None:
+    done = run(here, "mirror", "ftp://one.example/", "ftp://other.example/")
+    assert (done.returncode, "one side must be a local directory" in done.stderr) == (2, True)
