@@ -28,6 +28,7 @@ from ftpclient.errors import (
     ProtocolFault,
     TimedOut,
     TlsFailed,
+    Untrusted,
     refusal,
 )
 from ftpwire.command import Command
@@ -115,7 +116,8 @@ class Control:
             self._socket = context.wrap_socket(self._socket, server_hostname=self.host)
         except (OSError, ValueError) as fault:
             self.close()
-            raise TlsFailed(tls_reason(fault)) from fault
+            kind = Untrusted if isinstance(fault, ssl.SSLCertVerificationError) else TlsFailed
+            raise kind(tls_reason(fault)) from fault
         if self._trace:
             self._trace(f"-- {self._socket.version()}")
 

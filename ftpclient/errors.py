@@ -96,6 +96,10 @@ class TlsFailed(FtpError):
     number = errno.EPROTO
 
 
+class Untrusted(TlsFailed):
+    """The server's certificate is of nobody we trust, or not the server's."""
+
+
 class ProtocolFault(FtpError):
     """The server sent what is not FTP."""
 
@@ -169,6 +173,13 @@ _BY_TEXT: tuple[tuple[type[FtpError], tuple[str, ...]], ...] = (
         ("permission", "denied", "not allowed", "not permitted", "privileges", "read-only", "forbidden"),
     ),
 )
+
+
+def in_words(fault: BaseException) -> str:
+    """Say a fault as a person would: the file, then what is wrong with it, and none of the system's numbers."""
+    if isinstance(fault, OSError) and not isinstance(fault, FtpError) and fault.strerror:
+        return fault.strerror if fault.filename is None else f"{fault.filename}: {fault.strerror}"
+    return str(fault) or type(fault).__name__
 
 
 def refusal(reply: Reply, path: str | None = None) -> FtpError:

@@ -219,16 +219,23 @@ def prepare(
     remote = client.absolute(remote)
     if up:
         source = local_side(local, report)
-        complete = not report.failures
+        delete = delete and _is_whole(report)
         try:
             target, _ = remote_side(client, remote, report)
         except NotFound:
             target = Tree()
-        return plan(source, target, report, delete and complete), Up(local, remote)
+        return plan(source, target, report, delete), Up(local, remote)
     source, entries = remote_side(client, remote, report)
-    complete = not report.failures
+    delete = delete and _is_whole(report)
     target = local_side(local, report) if os.path.isdir(local) else Tree()
-    return plan(source, target, report, delete and complete), Down(local, remote, entries)
+    return plan(source, target, report, delete), Down(local, remote, entries)
+
+
+def _is_whole(report: Report) -> bool:
+    """Whether the source was listed whole; what is missing in half a list may still exist."""
+    if report.failures:
+        report.meter.note("nothing will be removed: the source could not be listed completely")
+    return not report.failures
 
 
 def carry_out(steps: Plan, side: Side, client: Client, more: Opener, lanes: int, report: Report) -> None:

@@ -38,7 +38,11 @@ class PartFile:
         self._path = part_path(target)
         if resume and not self._path.exists() and _has_content(target):
             self._path = target
-        self.file = _locked(self._path)
+        try:
+            self.file = _locked(self._path)
+        except OSError as fault:
+            fault.filename = str(target)  # the part's name means nothing to a person
+            raise
         self.have = os.fstat(self.file.fileno()).st_size if resume else 0
         self._committed = False
 

@@ -31,7 +31,7 @@ def download_target(remote: str, local: str | None, here: Path, tree: bool = Fal
     folder = here / local if local else here
     name = posixpath.basename(remote.rstrip("/"))
     if not safe_name(name):
-        raise BadName("say what it shall be called here", path=remote)
+        raise BadName("say what it shall be called here", path=remote or "/")
     return folder / name
 
 

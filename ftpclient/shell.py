@@ -18,7 +18,7 @@ from typing import TextIO
 
 from ftpclient.client import Client
 from ftpclient.display import shown, shown_lines
-from ftpclient.errors import FtpError
+from ftpclient.errors import FtpError, in_words
 from ftpclient.exits import Exit, exit_of
 from ftpclient.verbs import COMMANDS, JobFailed, Place, Words, WrongUse, command
 
@@ -86,7 +86,7 @@ class Shell:
         except JobFailed as fault:
             self._complain(str(fault), exit_of(fault.failures[0][1]))
         except (OSError, ValueError) as fault:
-            self._complain(str(fault), exit_of(fault))
+            self._complain(in_words(fault), exit_of(fault))
         self._path = self._place.client.pwd()
 
     def _revive(self) -> None:

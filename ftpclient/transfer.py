@@ -108,14 +108,13 @@ def get_file(
     """
     size = entry.size if entry and entry.size is not None else _known_size(client, remote)
     modified = entry.modified if entry else None
-    target = local.resolve()  # through links, as opening it for writing would go
     with meter.lane(remote, size) as lane:
-        if target.exists() and not target.is_file():
-            with target.open("wb") as sink:
+        if local.exists() and not local.is_file():
+            with local.open("wb") as sink:
                 received = client.retrieve(remote, sink, progress=lane.advance)
             _check_size(client, remote, received, size)
             return Moved(remote, str(local), received)
-        part = PartFile(target, resume)
+        part = PartFile(local.resolve(), resume)  # through links, as opening it for writing would go
         try:
             resumed = _fetch(client, remote, part, size, lane, meter)
             total = part.file.seek(0, os.SEEK_END)

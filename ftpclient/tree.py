@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 from ftpclient.client import Client
-from ftpclient.errors import SESSION_OVER, BadName, Full, refusal
+from ftpclient.errors import SESSION_OVER, BadName, Full, in_words, refusal
 from ftpclient.listing import safe_name
 from ftpclient.meter import SILENT, Meter
 from ftpclient.transfer import Moved, get_file, put_file
@@ -48,7 +48,8 @@ class Report:
     def fail(self, name: str, fault: Exception) -> None:
         """Note one failure."""
         self.failures.append((name, fault))
-        self.meter.note(f"failed: {name}: {fault}")
+        text = in_words(fault)
+        self.meter.note(f"failed: {text}" if text.startswith(name) else f"failed: {name}: {text}")
 
     def attempt(
         self, name: str, act: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs

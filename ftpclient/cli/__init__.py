@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import click
 
+from ftpclient.errors import in_words
 from ftpclient.exits import Exit, exit_of, table
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -53,6 +54,8 @@ class Program(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `shell` before an address."""
         if args and args[0] not in (*COMMANDS, SHELL, "--help", "-h", "--version"):
+            if args[0].isalpha() and len(args) > 1 and args[1][0] != "-":
+                raise click.UsageError(_unknown(args[0]), ctx)
             args = [SHELL, *args]
         return super().parse_args(ctx, args)
 
@@ -98,6 +101,13 @@ def program() -> None:
     """
 
 
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    return f"{name}: no such command" + (f" (did you mean {near[0]}?)" if near else "")
+
+
 def _leave(code: Exit, words: str = "") -> NoReturn:
     if words:
         from ftpclient.display import say
@@ -106,10 +116,17 @@ def _leave(code: Exit, words: str = "") -> NoReturn:
     raise SystemExit(int(code))
 
 
+def _explained(fault: Exception) -> str:
+    from ftpclient.cli.advice import advice
+
+    help_text = advice(fault)
+    return f"ftpclient: {in_words(fault)}" + (f"\n({help_text})" if help_text else "")
+
+
 def main() -> NoReturn:
     """Run the program and end with the exit code of the cause."""
     try:
-        program.main(standalone_mode=False)
+        program.main(prog_name="ftpclient", standalone_mode=False)
     except click.ClickException as fault:
         fault.show()
         _leave(Exit.USAGE)
@@ -118,5 +135,5 @@ def main() -> NoReturn:
     except EOFError:
         _leave(Exit.LOGIN, "no login was given")
     except (OSError, ValueError) as fault:
-        _leave(exit_of(fault), f"ftpclient: {fault}")
+        _leave(exit_of(fault), _explained(fault))
     _leave(Exit.OK)

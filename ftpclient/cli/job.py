@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 
 from ftpclient.display import as_json
+from ftpclient.errors import in_words
 from ftpclient.exits import Exit, exit_of
 from ftpclient.tree import Report
 
@@ -38,6 +39,6 @@ def _report_facts(report: Report, fault: BaseException | None) -> dict[str, obje
         "directories": report.directories,
         "removed": report.removed,
         "failures": [
-            {"name": name, "error": str(cause), "exit": exit_of(cause).value} for name, cause in failures
+            {"name": name, "error": in_words(cause), "exit": exit_of(cause).value} for name, cause in failures
         ],
     }

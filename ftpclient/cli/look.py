@@ -31,6 +31,11 @@ def ls(url: Url, long: bool, json_wanted: bool, options: Options) -> None:
 @connection
 def cat(url: Url, options: Options) -> None:
     """Print a file."""
+    print_file(url, options)
+
+
+def print_file(url: Url, options: Options) -> None:
+    """Write a file to standard output, byte by byte as it is."""
     with options.session(url)[0] as client:
         client.retrieve(url.path, sys.stdout.buffer)
         sys.stdout.buffer.flush()

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from ftpclient import errors
-from ftpclient.errors import FtpError, refusal
+from ftpclient.errors import FtpError, in_words, refusal
 from ftpwire.reply import Reply
 
 
@@ -54,3 +54,11 @@ def test_an_error_without_code_or_path_is_its_text() -> None:
 
 def test_a_reply_that_refuses_nothing_is_a_protocol_fault() -> None:
     assert isinstance(refusal(Reply.of(226, "what?")), errors.ProtocolFault)
+
+
+def test_faults_in_words_have_the_file_and_no_numbers() -> None:
+    assert in_words(FileNotFoundError(errno.ENOENT, "No such file", "f")) == "f: No such file"
+    assert in_words(OSError(errno.ENOSPC, "No space left")) == "No space left"
+    assert in_words(errors.NotFound("gone", code=550, path="f")) == "f: gone (550)"
+    assert in_words(ValueError("wrong")) == "wrong"
+    assert in_words(RuntimeError()) == "RuntimeError"

@@ -76,6 +76,15 @@ def test_the_help_has_the_table_of_exit_codes(here: Path) -> None:
     assert done.returncode == 0
 
 
+def test_a_misspelt_command_is_no_host(here: Path) -> None:
+    done = run(here, "gett", "ftp://ada@127.0.0.1:1/f")
+    assert (done.returncode, "did you mean get?" in done.stderr) == (2, True), done.stderr
+
+
+def test_usage_names_the_program_as_it_is_called(here: Path) -> None:
+    assert "Usage: ftpclient ls " in run(here, "ls").stderr
+
+
 def test_the_version_is_told_installed_or_not(here: Path) -> None:
     done = run(here, "--version")
     assert done.stdout.startswith("ftpclient ")

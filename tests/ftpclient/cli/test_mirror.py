@@ -21,6 +21,16 @@ def test_whole_directories_are_uploaded_and_mirrored(foreign: Foreign, here: Pat
     assert (here / "copy/css/a").read_text() == "y"
 
 
+def test_a_source_half_seen_removes_nothing_and_says_so(foreign: Foreign, here: Path) -> None:
+    (here / "site").mkdir()
+    (here / "site/dangling").symlink_to("nowhere")
+    (foreign.home / "old").touch()
+    done = run(here, "mirror", "--delete", "site", foreign.url)
+    assert "nothing will be removed: the source could not be listed completely" in done.stderr
+    assert (foreign.home / "old").exists()
+    assert done.stderr.count("site/dangling") == 1  # the name was said twice
+
+
 def test_one_side_must_be_here(here: Path) -> None:
     done = run(here, "mirror", "ftp://one.example/", "ftp://other.example/")
     assert (done.returncode, "one side must be a local directory" in done.stderr) == (2, True)
