@@ -98,9 +98,11 @@ class BarMeter:
         tasks = [task] if self._total is None else [task, self._total]
         try:
             yield _Bar(self._progress, tasks)
-        finally:
-            if self._total is not None:
-                self._progress.remove_task(task)
+        except BaseException:
+            self._progress.remove_task(task)  # it would stand still over the words that say why
+            raise
+        if self._total is not None:
+            self._progress.remove_task(task)
 
     def note(self, text: str) -> None:
         """Write one line above the bars."""

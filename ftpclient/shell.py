@@ -55,7 +55,11 @@ class Shell:
         while True:
             try:
                 self.obey(self._read(interactive))
-            except (Leave, EOFError):
+            except Leave:
+                break
+            except EOFError:
+                if interactive:
+                    self._place.say("")  # Ctrl-D leaves the cursor behind the prompt
                 break
             except KeyboardInterrupt:
                 self._complain("interrupted", Exit.INTERRUPTED)

@@ -130,10 +130,10 @@ def main() -> NoReturn:
     except click.ClickException as fault:
         fault.show()
         _leave(Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort as end:  # click's word for Ctrl-C and for the end of the input alike
+        if isinstance(end.__cause__, EOFError):
+            _leave(Exit.LOGIN, "no login was given")
         _leave(Exit.INTERRUPTED, "interrupted")
-    except EOFError:
-        _leave(Exit.LOGIN, "no login was given")
     except (OSError, ValueError) as fault:
         _leave(exit_of(fault), _explained(fault))
     _leave(Exit.OK)

@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from ftpclient.progress import BarMeter, PlainMeter, meter_for
 
 
@@ -20,6 +22,14 @@ def test_a_progress_bar_shows_name_bytes_rate_and_time() -> None:
     assert "1,000/1,000 bytes" in shown
     assert "/s" in shown
     assert "0:00:00" in shown
+
+
+def test_a_refused_file_leaves_no_bar() -> None:
+    meter = BarMeter(Terminal())
+    with meter:
+        with pytest.raises(FileNotFoundError), meter.lane("a", None):
+            raise FileNotFoundError
+        assert meter._progress.tasks == []
 
 
 def test_the_whole_job_has_a_bar_of_its_own() -> None:

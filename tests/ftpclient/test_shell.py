@@ -87,6 +87,30 @@ def test_wrong_lines_are_explained(foreign: Foreign, here: Path, line: str, said
     assert done.returncode == 2
 
 
+def test_the_end_of_the_input_before_a_login_is_a_login_failure(foreign: Foreign, here: Path) -> None:
+    done = run(foreign.url, "", here)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (3, "no login was given")
+
+
+def test_ctrl_d_ends_the_session_and_the_line(foreign: Foreign, here: Path) -> None:
+    ours, theirs = pty.openpty()
+    variables = environment(FTPCLIENT_PASSWORD="secret")
+    try:
+        with subprocess.Popen(
+            [*SHELL, foreign.url], stdin=theirs, stdout=theirs, stderr=theirs, cwd=here, env=variables
+        ) as process:
+            try:
+                say(ours, "]>>: ", "\x04", end="")
+                assert process.wait(30) == 0
+            finally:
+                process.kill()
+        assert select.select([ours], [], [], 0)[0], "the cursor is left behind the prompt"
+        assert os.read(ours, 1024).endswith(b"\r\n")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_an_address_with_a_path_starts_there(foreign: Foreign, here: Path) -> None:
     (foreign.home / "sub").mkdir()
     done = run(f"{foreign.url}/sub", "pwd\n", here, FTPCLIENT_PASSWORD="secret")
@@ -113,14 +137,14 @@ def test_on_a_terminal_the_password_is_asked_for_and_not_shown(foreign: Foreign,
     assert (foreign.home / "made").is_dir()
 
 
-def say(terminal: int, prompt: str, answer: str) -> str:
+def say(terminal: int, prompt: str, answer: str, end: str = "\n") -> str:
     """Wait for a prompt on the terminal and answer it; return what was on the screen until then."""
     screen = b""
     while prompt.encode() not in screen:
         ready, _, _ = select.select([terminal], [], [], 30)
         assert ready, f"no prompt, but {screen!r}"
         screen += os.read(terminal, 1024)
-    os.write(terminal, answer.encode() + b"\n")
+    os.write(terminal, (answer + end).encode())
     return screen.decode()
 
 
