@@ -127,7 +127,7 @@ class Control:
             data = b"".join(command.encode() for command in commands)
         except LocalError as fault:
             raise BadName(str(fault)) from fault
-        self._require_open()
+        self.require_open()
         if self._trace:
             for command in commands:
                 self._trace(f"-> {command}")
@@ -148,7 +148,7 @@ class Control:
     def reply(self) -> Reply:
         """Wait for the next reply, preliminary or final; raise TimedOut, ConnectionLost or ProtocolFault."""
         while not self._arrived:
-            self._require_open()
+            self.require_open()
             self._fill()
         reply = self._arrived.popleft()
         if reply.code == 421:
@@ -219,7 +219,14 @@ class Control:
         with contextlib.suppress(OSError):
             self._socket.close()
 
-    def _require_open(self) -> None:
+    def interrupt(self) -> None:
+        """End the connection from another thread: its own gets ConnectionLost, at once even where it waits."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # TLS is the other thread's: left alone
+
+    def require_open(self) -> None:
+        """Raise ConnectionLost when the session is over."""
         if self._closed:
             raise ConnectionLost("the connection is closed")
 

@@ -43,6 +43,7 @@ class Watch:
         poll = select.poll()
         poll.register(self._socket, event)
         while True:
+            self._control.require_open()
             if self._listening:
                 poll.register(self._control, select.POLLIN)
             left = deadline - time.monotonic()
@@ -65,6 +66,7 @@ class DataConnection:
     def __init__(self, sock: socket.socket, control: Control) -> None:
         sock.setblocking(False)
         self._socket = sock
+        self._control = control
         self._wait = Watch(sock, control).wait
         self._ended = False
 
@@ -97,6 +99,7 @@ class DataConnection:
 
     def send_file(self, file: BinaryIO, offset: int) -> int:
         """Send a slice of a regular file by sendfile(2); return its length, 0 at the end of the file."""
+        self._control.require_open()
         while True:
             try:
                 return os.sendfile(self._socket.fileno(), file.fileno(), offset, FILE_SLICE)
@@ -141,6 +144,7 @@ class DataConnection:
 
     def _when_ready(self, event: int, act: Callable[[memoryview], int], data: memoryview) -> int:
         """Act as soon as the socket lets us, which is after `event`, or after what TLS asks for instead."""
+        self._control.require_open()
         while True:
             try:
                 return act(data)

@@ -8,25 +8,20 @@ Rules
 - With `delete`, what the source does not have is removed at the end; but never when the source could not be
   listed completely. A file where a directory must be (or the reverse) is replaced only with `delete`.
 - Links to directories and special files are left alone on both sides.
-- Each lane is a session and a thread of its own; a lane that cannot be opened is done without.
 """
 
 import os
 import posixpath
-import queue
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ftpclient.client import Client
-from ftpclient.errors import Exists, FtpError, NotFound
+from ftpclient.errors import Exists, NotFound
+from ftpclient.lanes import Lanes, Opener
 from ftpclient.transfer import get_file, put_file
 from ftpclient.tree import Report, local_tree, make_directories, walk
 from ftpwire.entry import Entry, Kind
-
-Opener = Callable[[], Client]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,56 +239,13 @@ def carry_out(steps: Plan, side: Side, client: Client, more: Opener, lanes: int,
         report.attempt(name, side.remove, client, name, directory)
     side.make(client, steps.make, report)
     report.meter.expect(len(steps.copy), sum(size for _, size in steps.copy))
-    _Lanes(steps, side, report).run(client, more, min(lanes, len(steps.copy)))
+    copied = Lanes(
+        [name for name, _ in steps.copy],
+        lambda session, name: report.attempt(name, side.copy, session, name, report),
+        report.meter.note,
+    )
+    copied.run(client, more, lanes)
     for name, directory in steps.remove:
         failures = len(report.failures)
         report.attempt(name, side.remove, client, name, directory)
         report.removed += failures == len(report.failures)
-
-
-class _Lanes:
-    """Several sessions that copy from one queue until it is empty or one of them must give up."""
-
-    def __init__(self, steps: Plan, side: Side, report: Report) -> None:
-        self._names: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for name, _ in steps.copy:
-            self._names.put(name)
-        self._side = side
-        self._report = report
-        self._stop = threading.Event()
-        self._fault: BaseException | None = None
-
-    def run(self, client: Client, more: Opener, lanes: int) -> None:
-        threads = [threading.Thread(target=self._extra, args=(more,)) for _ in range(lanes - 1)]
-        for thread in threads:
-            thread.start()
-        try:
-            self._work(client)
-        finally:
-            # An interrupt stops the other lanes after the file they are at.
-            self._stop.set()
-            for thread in threads:
-                thread.join()
-        if self._fault is not None:
-            raise self._fault
-
-    def _extra(self, more: Opener) -> None:
-        try:
-            client = more()
-        except FtpError as fault:
-            self._report.meter.note(f"one lane less: {fault}")
-            return
-        with client:
-            try:
-                self._work(client)
-            except BaseException as fault:
-                self._fault = self._fault or fault
-                self._stop.set()
-
-    def _work(self, client: Client) -> None:
-        while not self._stop.is_set():
-            try:
-                name = self._names.get_nowait()
-            except queue.Empty:
-                return
-            self._report.attempt(name, self._side.copy, client, name, self._report)

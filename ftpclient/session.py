@@ -141,6 +141,10 @@ class Session:
         """Close without a word."""
         self._control.close()
 
+    def interrupt(self) -> None:
+        """End the session from another thread, whatever it is doing: that gets ConnectionLost."""
+        self._control.interrupt()
+
     def batch(self, commands: Sequence[Command]) -> list[Reply]:
         """Send simple commands (none that opens a data connection) at once; return their replies in order."""
         return self._control.exchange(commands)

@@ -1,9 +1,13 @@
 """One tree made equal to another from the command line."""
 
+import signal
+import subprocess
+import threading
 from pathlib import Path
 
-from tests.ftpclient.cli.program import run
-from tests.ftpclient.peers import Foreign
+from tests.ftpclient.cli.program import PROGRAM, run
+from tests.ftpclient.peers import Foreign, Script, Visit
+from tests.ftpclient.test_shell import environment
 
 
 def test_whole_directories_are_uploaded_and_mirrored(foreign: Foreign, here: Path) -> None:
@@ -34,3 +38,34 @@ def test_a_source_half_seen_removes_nothing_and_says_so(foreign: Foreign, here: 
 def test_one_side_must_be_here(here: Path) -> None:
     done = run(here, "mirror", "ftp://one.example/", "ftp://other.example/")
     assert (done.returncode, "one side must be a local directory" in done.stderr) == (2, True)
+
+
+def test_ctrl_c_ends_every_lane_in_the_middle_of_its_file(script: Script, here: Path) -> None:
+    begun, over = threading.Semaphore(0), threading.Event()
+
+    def retr(visit: Visit, _: str) -> None:
+        visit.say("150 here")
+        with visit.accept() as channel:
+            channel.sendall(b"x")
+            begun.release()
+            over.wait(60)
+
+    lines = b"".join(b"type=file;size=1000;modify=20200101000000; %c\r\n" % name for name in b"ab")
+    script.answers |= {"RETR": retr, "MLSD": lambda visit, _: visit.send_data(lines)}
+    with subprocess.Popen(
+        [*PROGRAM, "mirror", "--parallel", "2", f"ftp://ada@127.0.0.1:{script.port}/", "copy"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=here,
+        env=environment(FTPCLIENT_PASSWORD="secret"),
+    ) as process:
+        try:
+            assert begun.acquire(timeout=30)
+            assert begun.acquire(timeout=30)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=20)[1]  # the other lane waited for its time-out, a minute
+        finally:
+            process.kill()
+            over.set()
+    assert (process.returncode, "Traceback" in said) == (130, False), said
+    assert (here / "copy/.a.ftpclient-part").exists() or (here / "copy/.b.ftpclient-part").exists()
