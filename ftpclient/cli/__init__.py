@@ -123,8 +123,16 @@ def _explained(fault: Exception) -> str:
     return f"ftpclient: {in_words(fault)}" + (f"\n({help_text})" if help_text else "")
 
 
+def _open_missing_streams() -> None:
+    """Open what `<&-` and some daemons close, before a socket gets the number of a standard stream."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+
+
 def main() -> NoReturn:
     """Run the program and end with the exit code of the cause."""
+    _open_missing_streams()
     try:
         program.main(prog_name="ftpclient", standalone_mode=False)
     except click.ClickException as fault:

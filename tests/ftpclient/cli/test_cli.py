@@ -91,6 +91,19 @@ def test_the_version_is_told_installed_or_not(here: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_closed_standard_streams_are_no_drama(foreign: Foreign, here: Path) -> None:
+    (foreign.home / "f").write_text("content")
+    code = (
+        "import os, sys\n"
+        "for number in (0, 1, 2): os.close(number)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'ftpclient', 'get', *sys.argv[1:]])"
+    )
+    variables = environment(FTPCLIENT_PASSWORD="secret")
+    command = [sys.executable, "-c", code, f"{foreign.url}/f"]
+    assert subprocess.run(command, cwd=here, env=variables, timeout=60).returncode == 0
+    assert (here / "f").read_text() == "content"
+
+
 def test_a_password_by_standard_input(foreign: Foreign, here: Path) -> None:
     (foreign.home / "f").touch()
     done = run(here, "ls", "--password-stdin", foreign.url, text="secret\n", FTPCLIENT_PASSWORD="wrong")
