@@ -127,7 +127,7 @@ def _open_missing_streams() -> None:
     """Open what `<&-` and some daemons close, before a socket gets the number of a standard stream."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for the life of the program)
 
 
 def main() -> NoReturn:
