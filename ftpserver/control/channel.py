@@ -1,6 +1,7 @@
 """The bytes of a control connection: lines in, replies out, TLS begun and ended on the way.
 
-The connection is a raw non-blocking socket watched by the loop. Replies are collected by `write` and go out
+The connection is a raw non-blocking socket watched by the loop, which tells again what was not taken (data/watch.py):
+a reset that comes together with a line is found by the next reading. Replies are collected by `write` and go out
 in one piece with `flush`, so that a run of pipelined commands costs one system call; what the socket does not
 take waits, and whoever produces replies looks at `unsent` before it produces more.
 
@@ -24,6 +25,10 @@ _ESTABLISHED = 1  # TCP_INFO's first byte while neither side has ended
 _COLLECTED = 64  # replies
 
 Lines = list[bytes | None]
+
+
+def _nobody(*told: object) -> None:
+    """Whom a channel tells that is closed."""
 
 
 class ControlChannel:
@@ -115,11 +120,8 @@ class ControlChannel:
             self._on_end("")
             return
         self._on_lines(self._reader.feed(data))
-        # A reset that came together with the data is told by no event of its own.
-        if not self.closed and self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._lose()
-            return
-        self._read_buffered()
+        if self._secure is not None:
+            self._read_buffered()
 
     def _read_buffered(self) -> None:
         """TLS may hold decrypted bytes, of which the loop knows nothing."""
@@ -267,3 +269,5 @@ class ControlChannel:
                 if not self._socket.recv(_READ):
                     break
         self._socket.close()
+        # They are methods of whom this channel belongs to: that and this would wait for a search for cycles.
+        self._on_lines = self._on_end = self._on_sent = _nobody

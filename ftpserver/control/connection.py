@@ -101,16 +101,9 @@ class Control:
         self._lines: Lines = []  # not a deque: nearly always empty, and that is much larger
         self.transfer: Transfer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._replies = Replies(self._loop, facilities.pool, self._channel, link, self._work)
-        self._protection = Protection(facilities.tls, self._channel, link)
-        self._around = Surroundings(
-            facilities.data_loop,
-            facilities.pool,
-            self._replies.say,
-            self._channel.alive,
-            facilities.patience,
-            self._protection,
-        )
+        self._replies = Replies(self._loop, facilities.pool, self._channel, link)
+        self._protection: Protection | None = None
+        self._around: Surroundings | None = None
         self._working = False
         self._closing = False
         self._deadlines = Deadlines(facilities.timers, facilities.limits, self)
@@ -123,7 +116,7 @@ class Control:
         if implicit_tls:
             # RFC 4217 has no implicit TLS; its clients expect data connections to be private too.
             self.link.buffer_size_said = True
-            self._protection.begin(True, lambda: self._replies.say(greeting))
+            self._protect().begin(True, lambda: self._replies.say(greeting))
         else:
             self._replies.say(greeting)
             self._channel.resume()
@@ -248,7 +241,7 @@ class Control:
                 self._carry_out(self._facilities.desk.log_in(self._visitor(), outcome.name, outcome.password))
             case Admit():
                 self.peer = outcome.session
-                outcome.session.port.guard = self._protection
+                outcome.session.port.guard = self._protection  # None: AUTH TLS would begin another session
                 self._reply(outcome.reply)
             case Restart():
                 self._leave_session()
@@ -260,7 +253,7 @@ class Control:
             case Abort():
                 self._reply(outcome.reply)
             case Recite():
-                self._replies.recite(outcome)
+                self._replies.recite(outcome, self._work)
             case Leave():
                 self._lines.clear()
                 self._channel.end()  # it is closed when the client has read what was said before
@@ -318,13 +311,19 @@ class Control:
         if not self._closing:  # saying it can show that the client is gone
             self._leave_session()
             self._lines.clear()
-            self._protection.begin(outcome.private, lambda: None)
+            self._protect().begin(outcome.private, lambda: None)
 
     def _unsecure(self, outcome: Unsecure) -> None:
         self._replies.say(outcome.reply)
         if not self._closing:
             self._lines.clear()  # as with AUTH, nothing is said in the middle of the change
-            self._protection.end()
+            self._protect().end()
+
+    def _protect(self) -> Protection:
+        """What TLS protects of this client's connections; most have none, and an idle one keeps nothing for it."""
+        if self._protection is None:
+            self._protection = Protection(self._facilities.tls, self._channel, self.link)
+        return self._protection
 
     # Transfers --------------------------------------------------------------------------------------------------
 
@@ -342,8 +341,22 @@ class Control:
             self._reply(reply_to(error) or _FAILED)
             return
         self._began = self._loop.time()
-        self.transfer = Transfer(session, job, governor, self._around, self._transferred)
+        self.transfer = Transfer(session, job, governor, self._surroundings(), self._transferred)
         self.transfer.start()
+
+    def _surroundings(self) -> Surroundings:
+        """What transfers need, made for the first one."""
+        if self._around is None:
+            facilities, replies, channel = self._facilities, self._replies, self._channel
+            self._around = Surroundings(
+                facilities.data_loop,
+                facilities.pool,
+                replies.say,
+                channel.alive,
+                facilities.patience,
+                self._protect(),
+            )
+        return self._around
 
     def _transferred(self, reply: Reply) -> None:
         self.transfer = None

@@ -60,8 +60,9 @@ class Deadlines:
         self.start()
 
     def stop(self) -> None:
-        """The connection has ended."""
+        """The connection has ended: look no more, and let go of it."""
         self._timers.forget(self._due_at, self)
+        del self._watched
 
     def _look(self) -> float:
         """Seconds until the deadline that holds now; past it, what it demands is done. 0 or less: the end."""

@@ -32,15 +32,13 @@ class Replies:
         pool: Executor,
         channel: ControlChannel,
         link: Link,
-        on_recited: Callable[[], None],
     ) -> None:
-        """`on_recited` is called when a recital has ended."""
         self._loop = loop
         self._pool = pool
         self._channel = channel
         self._link = link
-        self._on_recited = on_recited
         self._recital: Recite | None = None
+        self._on_recited: Callable[[], None] | None = None
 
     @property
     def reciting(self) -> bool:
@@ -57,9 +55,10 @@ class Replies:
         self.write(reply)
         self._channel.flush()
 
-    def recite(self, recital: Recite) -> None:
-        """Begin a long answer."""
+    def recite(self, recital: Recite, on_recited: Callable[[], None]) -> None:
+        """Begin a long answer; `on_recited` is called when it has ended."""
         self._recital = recital
+        self._on_recited = on_recited
         self._channel.write(f"{recital.code}-{recital.opening}\r\n".encode())
         self.go_on()
 
@@ -85,9 +84,10 @@ class Replies:
             self._channel.write(data if self._link.charset is None else _in_charset(data, self._link.charset))
             self.go_on()
             return
-        self._recital = None
+        on_recited, self._on_recited, self._recital = self._on_recited, None, None
         self.say(Reply(recital.code, (recital.closing,)))
-        self._on_recited()
+        assert on_recited is not None
+        on_recited()
 
 
 def _in_charset(data: bytes, charset: Charset) -> bytes:

@@ -26,7 +26,7 @@ class End:
             loop, ours, lambda lines: None, lambda why: None, lambda: self.replies.go_on()
         )
         self.recited = 0
-        self.replies = Replies(loop, pool, self.channel, self.link, self._count)
+        self.replies = Replies(loop, pool, self.channel, self.link)
         self.heard = b""
 
     def _count(self) -> None:
@@ -78,7 +78,7 @@ def test_a_letter_that_telnet_wants_doubled_is(end: End) -> None:
 
 def test_a_recital_is_one_reply_however_long(end: End) -> None:
     names = [f"name {i}" for i in range(1000)]
-    end.replies.recite(Recite(213, "begins", iter(names), "ends"))
+    end.replies.recite(Recite(213, "begins", iter(names), "ends"), end._count)
     assert end.replies.reciting
     until(end.loop, lambda: end.recited)
     lines = end.hear().decode().split("\r\n")
@@ -89,7 +89,7 @@ def test_a_recital_is_one_reply_however_long(end: End) -> None:
 
 
 def test_no_line_can_look_like_the_last(end: End) -> None:
-    end.replies.recite(Recite(213, "begins", iter(["213 forged", "5 lines"]), "ends"))
+    end.replies.recite(Recite(213, "begins", iter(["213 forged", "5 lines"]), "ends"), end._count)
     until(end.loop, lambda: end.recited)
     assert end.hear() == b"213-begins\r\n 213 forged\r\n 5 lines\r\n213 ends\r\n"
 
@@ -99,7 +99,7 @@ def test_a_recital_that_breaks_off_still_ends(end: End, caplog: pytest.LogCaptur
         yield "first"
         raise OSError(5, "the disk is gone")
 
-    end.replies.recite(Recite(213, "begins", broken(), "ends"))
+    end.replies.recite(Recite(213, "begins", broken(), "ends"), end._count)
     until(end.loop, lambda: end.recited)
     assert end.hear().endswith(b"213 ends\r\n")
     assert "broke off" in caplog.text
@@ -114,7 +114,7 @@ def test_lines_are_made_only_as_they_are_read(end: End) -> None:
             made += 1
             yield "x" * 1000
 
-    end.replies.recite(Recite(213, "begins", endless(), "ends"))
+    end.replies.recite(Recite(213, "begins", endless(), "ends"), end._count)
     until(end.loop, lambda: end.channel.unsent)
     reached = made
     until(end.loop, lambda: end.hear() and made > reached)
