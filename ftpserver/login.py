@@ -163,8 +163,8 @@ class Desk:
         return Reply(530, ("Login incorrect.",))
 
     def _admit(self, visitor: Visitor, account: Account) -> Outcome:
-        limits = [n for n in (account.limits.sessions, self.settings.limits.sessions_per_user) if n]
-        found = self.users.enter(account.name, min(limits, default=0))
+        own, everybodys = account.limits.sessions, self.settings.limits.sessions_per_user
+        found = self.users.enter(account.name, min(own, everybodys) or max(own, everybodys))  # 0 is no limit
         if found is not None:
             return Reply(530, (f"This user has {found} sessions already, the most allowed.",))
         try:
@@ -175,11 +175,7 @@ class Desk:
             return Reply(530, ("Your home cannot be opened; tell the administrator.",))
         link = visitor.link
         port = SessionPort(
-            self.loop,
-            self.passive,
-            link.local[0],
-            link.peer[0],
-            lambda local: self.announce(link.peer[0], link.announced or local),
+            self.loop, self.passive, link.local[0], link.peer[0], self._announced, link.announced
         )
         if account.name not in self.paces:
             self.paces[account.name] = Paces(Pace(0, self.loop.time), Pace(0, self.loop.time))
@@ -190,6 +186,10 @@ class Desk:
         event(logger, logging.INFO, "login", session=link.number, user=account.name, address=link.peer[0])
         session = Session(link, account, home, port, idle_limit=self.settings.limits.idle_seconds)
         return Admit(session, Reply(230, (f"Welcome, {account.name}.{notice(session)}",)))
+
+    def _announced(self, peer: str, local: str) -> str:
+        """The address to tell this peer, as the settings are by now."""
+        return self.announce(peer, local)
 
     def _open_home(self, account: Account) -> Home:
         settings = self.settings

@@ -42,6 +42,7 @@ class AccountStore:
 
     def __init__(self, directory: Path, capacity: int = 4096) -> None:
         self.directory = directory
+        self._prefix = f"{directory}/"
         self._capacity = capacity
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._lock = Lock()
@@ -59,25 +60,24 @@ class AccountStore:
 
         Raises Faulty when the file is there and cannot be used.
         """
-        if not valid_name(name):
+        with self._lock:
+            cached = self._cache.get(name)
+            if cached is not None:
+                self._cache.move_to_end(name)
+        if cached is None and not valid_name(name):
             return None
         try:
-            version = version_of(os.lstat(f"{self.directory}/{name}{SUFFIX}"))
+            version = version_of(os.lstat(f"{self._prefix}{name}{SUFFIX}"))
         except FileNotFoundError:
             self._forget(name)
             return None
         except OSError as error:
             raise Faulty([Fault(self.file(name), None, f"cannot be read: {error.strerror}")]) from error
-        with self._lock:
-            cached = self._cache.get(name)
         if (
             cached is not None
             and cached.version == version
             and cached.group == self._group_version(cached.account)
         ):
-            with self._lock:
-                if name in self._cache:
-                    self._cache.move_to_end(name)
             return cached.account
         return self._read(name, self.file(name))
 

@@ -28,6 +28,7 @@ class SessionPort:
         "_arrived",
         "_early",
         "_expectation",
+        "_known_as",
         "_local",
         "_loop",
         "_opened",
@@ -44,14 +45,19 @@ class SessionPort:
         passive: PassivePorts,
         local: str,
         peer: str,
-        announce: Callable[[str], str],
+        announce: Callable[[str, str], str],
+        known_as: str | None = None,
     ) -> None:
-        """`announce` gives the address to tell the client in place of the local one."""
+        """`announce` gives the address to tell the client, from its own and the one it knows us by.
+
+        That is the local one, or what a balancer has told (`known_as`).
+        """
         self._loop = loop
         self._passive = passive
         self._local = local
         self._peer = peer
         self._announce = announce
+        self._known_as = known_as or local
         self._expectation: Expectation | None = None
         self._arrived: socket.socket | None = None
         self._early: EarlyHandshake | None = None  # of what has arrived
@@ -71,7 +77,7 @@ class SessionPort:
         """See session.DataPort. Raises NoPort."""
         self.drop()
         self._expectation = self._passive.expect(self._local, self._peer, self._arrive)
-        return self._announce(self._local), self._expectation.address[1]
+        return self._announce(self._peer, self._known_as), self._expectation.address[1]
 
     def aim(self, address: tuple[str, int]) -> None:
         """See session.DataPort."""

@@ -20,7 +20,9 @@ from collections.abc import Callable
 
 Ready = Callable[[], object]
 
+_IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 _TROUBLE = select.EPOLLERR | select.EPOLLHUP
+_READABLE, _WRITABLE = _IN | _TROUBLE, _OUT | _TROUBLE
 
 
 class _Watched:
@@ -37,9 +39,7 @@ class _Watched:
     @property
     def wanted(self) -> int:
         """What it should look for."""
-        return (select.EPOLLIN if self.reader is not None else 0) | (
-            select.EPOLLOUT if self.writer is not None else 0
-        )
+        return (_IN if self.reader is not None else 0) | (_OUT if self.writer is not None else 0)
 
 
 class WatchingLoop(asyncio.AbstractEventLoop):
@@ -122,12 +122,12 @@ class WatchingLoop(asyncio.AbstractEventLoop):
             if watched is None or fd in fresh:
                 continue
             reader, writer = watched.reader, watched.writer
-            if reader is not None and events & (select.EPOLLIN | _TROUBLE):
+            if reader is not None and events & _READABLE:
                 self._call(reader)
                 if watched is not self._watched.get(fd):
                     continue
                 writer = watched.writer
-            if writer is not None and events & (select.EPOLLOUT | _TROUBLE):
+            if writer is not None and events & _WRITABLE:
                 self._call(writer)
 
     def _call(self, ready: Ready) -> None:

@@ -86,6 +86,8 @@ class ControlListener:
         for option in _OPTIONS:
             listening.setsockopt(*option)
         self.address = plain(listening.getsockname())
+        # Who listens on one address need not ask each connection which it came to.
+        self._local = None if ip_address(self.address[0].partition("%")[0]).is_unspecified else self.address
         self._acceptor = Acceptor(loop, listening, self._readable, "a connection", _REST)
 
     def _readable(self) -> None:
@@ -105,7 +107,8 @@ class ControlListener:
             return
         connection, peer = taken
         try:
-            self._on_connection(connection, plain(peer), plain(connection.getsockname()))
+            local = self._local or plain(connection.getsockname())
+            self._on_connection(connection, plain(peer), local)
         except OSError:  # it was reset before we looked at it
             connection.close()
 

@@ -13,7 +13,6 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -208,12 +207,12 @@ class Crowd:
         self._kind = kind
         self._presence = presence
         self._told: set[str] = set()
-        self.here: Counter[str] = Counter()
+        self.here: dict[str, int] = {}
         """The sessions of this process, by name."""
 
     def enter(self, name: str, most: int) -> int | None:
         """Count one more; or return how many there are, when that is `most` (0: no limit) or more."""
-        here = self.here[name] + 1
+        here = self.here.get(name, 0) + 1
         if most:
             if here > most:
                 return here - 1

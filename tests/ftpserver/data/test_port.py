@@ -49,9 +49,14 @@ def passive(loop: asyncio.AbstractEventLoop) -> Iterator[PassivePorts]:
     made.close()
 
 
+def local_one(peer: str, local: str) -> str:
+    """What is announced where nothing else is said."""
+    return local
+
+
 @pytest.fixture
 def port(loop: asyncio.AbstractEventLoop, passive: PassivePorts) -> Iterator[SessionPort]:
-    made = SessionPort(loop, passive, HERE, HERE, lambda local: f"public-of-{local}")
+    made = SessionPort(loop, passive, HERE, HERE, lambda peer, local: f"public-of-{local}")
     yield made
     made.drop()
 
@@ -120,7 +125,7 @@ def test_dropping_ends_the_wait_without_a_call(
 
 def test_no_port_is_said_and_leaves_nothing(loop: asyncio.AbstractEventLoop) -> None:
     empty = PassivePorts(loop, [])
-    port = SessionPort(loop, empty, HERE, HERE, str)
+    port = SessionPort(loop, empty, HERE, HERE, local_one)
     with pytest.raises(NoPort):
         port.listen()
     assert not port.ready
@@ -201,7 +206,7 @@ def test_aiming_and_listening_replace_each_other(
 
 
 def test_ipv6(loop: asyncio.AbstractEventLoop, passive: PassivePorts, opened: Opened) -> None:
-    port = SessionPort(loop, passive, "::1", "::1", str)
+    port = SessionPort(loop, passive, "::1", "::1", local_one)
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         port.aim(listener.getsockname()[:2])
         port.open(opened)
@@ -308,7 +313,7 @@ def test_a_new_arrangement_drops_a_handshake(begun: bool, monkeypatch: pytest.Mo
     selector = selectors.EpollSelector()
     loop = asyncio.SelectorEventLoop(selector)
     passive = PassivePorts(loop, None)
-    port = SessionPort(loop, passive, HERE, HERE, str)
+    port = SessionPort(loop, passive, HERE, HERE, local_one)
     port.guard = shield = Shield()
     _, number = port.listen()
     watched = set(selector.get_map())
