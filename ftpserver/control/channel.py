@@ -160,8 +160,11 @@ class ControlChannel:
         if len(self._out) >= _COLLECTED:
             self.flush()
 
-    def flush(self) -> None:
-        """Send what was written, as far as the client takes it; the rest follows by itself."""
+    def flush(self, last: bool = False) -> None:
+        """Send what was written, as far as the client takes it; the rest follows by itself.
+
+        After the `last` one the channel is closed at once: the end goes in the packet of the reply.
+        """
         if not self._out or self.closed:
             return
         data = b"".join((self._unsent, *self._out)) if self._unsent or len(self._out) > 1 else self._out[0]
@@ -169,15 +172,15 @@ class ControlChannel:
         if self._writing:
             self._unsent = data
             return
-        self._unsent = self._send(data)
+        self._unsent = self._send(data, socket.MSG_MORE if last and self._secure is None else 0)
         if self._unsent and not self.closed:
             self._writing = True
             self._loop.add_writer(self._fd, self._writable)
 
-    def _send(self, data: bytes) -> bytes:
+    def _send(self, data: bytes, flags: int = 0) -> bytes:
         """Send what the socket takes; returns the rest."""
         try:
-            sent = self._socket.send(data)
+            sent = self._socket.send(data, flags)
         except WOULD_BLOCK:
             return data
         except OSError:

@@ -186,8 +186,11 @@ class Control:
                 self._handle(self._lines.pop(0))
         finally:
             self._working = False
-        self._channel.flush()
-        self._read_on()
+        if self._channel.ended and not self._lines and not self._busy:
+            self._end()
+        else:
+            self._channel.flush()
+            self._read_on()
 
     def _abort_that_waits(self) -> bool:
         """Whether an ABOR, sent in one breath with the transfer that runs now, has ended it."""
@@ -195,12 +198,15 @@ class Control:
             self.transfer.abort("ABOR")
         return not self._busy
 
+    def _end(self) -> None:
+        """Close, as soon as the client lets us say what is left."""
+        self._channel.flush(last=True)
+        if not self._channel.unsent:
+            self.close("everything was said")
+
     def _read_on(self) -> None:
-        """Read further, unless the client has ended or sends more than it lets us answer."""
-        if self._channel.ended:
-            if not self._busy and not self._lines and not self._channel.unsent:
-                self.close("everything was said")
-        elif len(self._lines) <= _MOST_WAITING:
+        """Read further, unless the client sends more than it lets us answer."""
+        if len(self._lines) <= _MOST_WAITING:
             self._channel.resume()
 
     def _handle(self, line: bytes | None) -> None:
