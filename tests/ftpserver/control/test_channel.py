@@ -4,6 +4,7 @@ import asyncio
 import select
 import socket
 import ssl
+import struct
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -349,6 +350,22 @@ def test_a_reset_that_comes_together_with_a_line_is_seen(end: End) -> None:
     end.until(lambda: end.ends)
     assert end.lines == [b"NOOP"]
     assert end.ends == ["the connection was lost"]
+
+
+def test_the_last_reply_and_the_end_are_one_packet(end: End) -> None:
+    before = packets(end.client)
+    end.channel.write(b"221 Goodbye.\r\n")
+    end.channel.flush(last=True)
+    end.channel.close()
+    assert read_all(end.client) == b"221 Goodbye.\r\n"
+    assert packets(end.client) == before + 1
+
+
+def packets(connection: socket.socket) -> int:
+    """How many have come (tcpi_segs_in)."""
+    facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)
+    count: int = struct.unpack_from("=I", facts, 140)[0]
+    return count
 
 
 def test_a_closed_channel_keeps_nobody(loop: Loop, pair: Pair) -> None:  # noqa: F811
