@@ -19,7 +19,7 @@ from functools import partial
 from ftpserver.accounts.account import Permission
 from ftpserver.quota.base import Grant, HomeBusy, Loan, QuotaExceeded, Tally, Usage
 from ftpserver.quota.refusals import RefusalMemory
-from ftpserver.storage.base import Removed, Source, Storage
+from ftpserver.storage.base import Form, Removed, Source, Storage
 from ftpserver.upload import Upload, UploadPolicy, settle_removed
 from ftpwire.entry import Entry
 from ftpwire.pathname import VirtualPath
@@ -75,6 +75,10 @@ class Home:
     def scan(self, path: VirtualPath) -> Generator[Entry, None, None]:
         """The entries of a directory, lazily. Raises OSError."""
         return self.storage.scan(path)
+
+    def listing(self, path: VirtualPath, form: Form | None) -> Generator[bytes, None, None]:
+        """The lines of a directory in this form, or its names alone, in chunks, lazily. Raises OSError."""
+        return self.storage.listing(path, form)
 
     def open_source(self, path: VirtualPath, offset: int = 0) -> Source:
         """Open a file to send it. Raises OSError."""

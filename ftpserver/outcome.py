@@ -16,7 +16,7 @@ Abort           end the transfer that runs (its own reply comes first), then say
 Later           do this on a thread, as it may take long; what it returns is the outcome
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 from ftpserver.session import Session
@@ -50,9 +50,12 @@ class Send:
 
 @dataclass(slots=True)
 class Tell:
-    """Lines without their ends, made lazily; making one may block, so `control` asks for slices off the loop."""
+    """Lines in UTF-8 with their ends, in chunks that are made lazily.
 
-    lines: Iterator[str]
+    The first is made at once; making those after it may block, so `control` asks for them off the loop.
+    """
+
+    chunks: Generator[bytes, None, None]
     opening: Reply
     what: str
 

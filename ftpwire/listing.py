@@ -10,6 +10,7 @@ anchored or starts at a column's edge, so that no line can make it slow.
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ftpwire.entry import Entry, Kind
@@ -33,6 +34,19 @@ def display_name(name: str) -> str:
 
 
 # What we say ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UnixLine:
+    """Says entries as they look at the moment `now`, all of one owner and group."""
+
+    now: float
+    owner: str = "ftp"
+    group: str = "ftp"
+
+    def encode(self, entry: Entry) -> str:
+        """Return the line without its end."""
+        return unix_line(entry, self.now, self.owner, self.group)
 
 
 def unix_line(entry: Entry, now: float, owner: str = "ftp", group: str = "ftp") -> str:

@@ -73,8 +73,12 @@ class Said:
 
     def lines(self) -> list[str]:
         """The lines of a listing."""
-        assert isinstance(self.outcome, Tell | Recite), self.outcome
-        return list(self.outcome.lines)
+        if isinstance(self.outcome, Recite):
+            return list(self.outcome.lines)
+        assert isinstance(self.outcome, Tell), self.outcome
+        text = b"".join(self.outcome.chunks).decode("utf-8", "surrogateescape")
+        assert text.endswith("\r\n") or not text
+        return text.split("\r\n")[:-1]
 
     def content(self) -> bytes:
         """The bytes of the file that would be sent, before any conversion."""

@@ -13,7 +13,7 @@ import logging
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from ftpserver.data.mover import Mover
 from ftpserver.data.pace import Governor
 from ftpserver.data.receive import FileReceiver
 from ftpserver.data.secure import Handshake, drain, finish
-from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, LineChunks
+from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, MadeChunks
 from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
 from ftpserver.notice import notice
@@ -216,7 +216,7 @@ class Transfer:
             chunks = FileChunks(job.source, ToNetwork(job.after_cr) if job.text else None)
         else:
             charset = self._session.link.charset
-            chunks = LineChunks(job.lines, None if charset is None else charset.outbound)
+            chunks = MadeChunks(job.chunks, None if charset is None else charset.outbound)
         return DeflatedChunks(chunks, self._session.deflate_level) if self._session.deflate else chunks
 
     # ------------------------------------------------------------------------------------------------------------
@@ -381,11 +381,11 @@ def release(job: Send | Tell | Receive) -> None:
         job.source.close()
     elif isinstance(job, Receive):
         job.upload.abandon_untouched()
-    elif isinstance(job.lines, Generator):
+    else:
         with contextlib.suppress(
             ValueError
-        ):  # a thread makes lines this moment and then drops the last reference
-            job.lines.close()
+        ):  # a thread makes a chunk this moment and then drops the last reference
+            job.chunks.close()
 
 
 def _result(future: "asyncio.Future[Fate]") -> Fate | None:

@@ -12,7 +12,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from itertools import islice
 from typing import Protocol
 
 from ftpserver.data.mover import STEP, Mover, OnEnd
@@ -22,8 +21,6 @@ from ftpserver.storage.base import Source
 
 _READ = 256 * 1024
 _ONE_SEGMENT = 32 * 1024  # about that
-_FIRST_LINES = 257
-_LINES = 1000
 
 
 class Shrunk(Exception):
@@ -131,29 +128,21 @@ class FileChunks:
         return chunk if self._convert is None else self._convert.convert(chunk)
 
 
-class LineChunks:
-    """Lines, made lazily, each with CR LF.
+class MadeChunks:
+    """Text that another part makes, chunk by chunk. The first is quick to make; it is all of most listings."""
 
-    The first chunk is short enough to be made at once; it is all of most listings.
-    """
+    __slots__ = ("_chunks", "_translate", "blocking")
 
-    __slots__ = ("_lines", "_translate", "_wanted", "blocking")
-
-    def __init__(self, lines: Iterator[str], translate: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(self, chunks: Iterator[bytes], translate: Callable[[bytes], bytes] | None = None) -> None:
         """`translate` turns UTF-8 into what the client reads."""
         self.blocking = False
-        self._lines = lines
+        self._chunks = chunks
         self._translate = translate
-        self._wanted = _FIRST_LINES
 
     def next(self) -> bytes:
         """See Chunks."""
-        lines = list(islice(self._lines, self._wanted))
-        self._wanted = _LINES
         self.blocking = True
-        if not lines:
-            return b""
-        text = ("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape")
+        text = next(self._chunks, b"")
         return text if self._translate is None else self._translate(text)
 
 

@@ -109,6 +109,14 @@ class Sink(Protocol):
         ...
 
 
+class Form(Protocol):
+    """How a listing says an entry."""
+
+    def encode(self, entry: Entry) -> str:
+        """Return the line without its end."""
+        ...
+
+
 class Storage(Protocol):
     """The files of one home. With `blocking` True every call may wait for long: make it on a thread."""
 
@@ -122,6 +130,13 @@ class Storage(Protocol):
 
     def scan(self, path: VirtualPath) -> Generator[Entry, None, None]:
         """Return the entries of a directory, lazily and in no order, links not followed.
+
+        Raises at the call when it is not a directory. The descriptor is closed at exhaustion or `close()`.
+        """
+        ...
+
+    def listing(self, path: VirtualPath, form: Form | None) -> Generator[bytes, None, None]:
+        """Return what `scan` finds as lines in this form, or the names alone, in chunks as listing.py makes them.
 
         Raises at the call when it is not a directory. The descriptor is closed at exhaustion or `close()`.
         """

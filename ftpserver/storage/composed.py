@@ -17,7 +17,7 @@ Paths in ASCII have one spelling and cost nothing; others cost a look, and one m
 from collections.abc import Generator
 from unicodedata import normalize
 
-from ftpserver.storage.base import Removed, Sink, Source, Storage
+from ftpserver.storage.base import Form, Removed, Sink, Source, Storage
 from ftpwire.entry import Entry
 from ftpwire.pathname import ROOT, VirtualPath
 
@@ -70,6 +70,10 @@ class ComposedStorage:
     def scan(self, path: VirtualPath) -> Generator[Entry, None, None]:
         """See Storage. Names are told as the disk spells them."""
         return self._beneath.scan(self.spelled(path))
+
+    def listing(self, path: VirtualPath, form: Form | None) -> Generator[bytes, None, None]:
+        """See Storage. Names are told as the disk spells them."""
+        return self._beneath.listing(self.spelled(path), form)
 
     def open_source(self, path: VirtualPath, offset: int = 0) -> Source:
         """See Storage."""

@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from ftpserver.storage.base import Existing, Identity, Removed, Sink, StorageBusy
+from ftpserver.storage.base import Existing, Form, Identity, Removed, Sink, StorageBusy
 from ftpserver.storage.count import count
 from ftpserver.storage.entries import entry_of, scan, target_of
 from ftpserver.storage.hidden import is_hidden, refuse_hidden, remove_dead_only
 from ftpserver.storage.home import open_home
 from ftpserver.storage.jail import Jail, Parent, fault, jail_for
+from ftpserver.storage.listing import listing
 from ftpserver.storage.naming import rename
 from ftpserver.storage.sink import InPlace, LocalSource, NewFile, Staging, refuse_special
 from ftpserver.storage.victim import Victim, hold, identity_of, lock
@@ -107,6 +108,11 @@ class LocalStorage:
         """Return the entries of a directory, lazily."""
         refuse_hidden(path)
         return scan(self._jail.open(path, _SCAN))
+
+    def listing(self, path: VirtualPath, form: Form | None) -> Generator[bytes, None, None]:
+        """Return the lines of a directory, lazily."""
+        refuse_hidden(path)
+        return listing(self._jail.open(path, _SCAN), form)
 
     def free_bytes(self) -> int:
         """Return how many bytes the file system has left for us."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ftpwire.entry import Entry, Kind
 from ftpwire.errors import RemoteError
-from ftpwire.listing import decode_line, display_name, unix_line
+from ftpwire.listing import UnixLine, decode_line, display_name, unix_line
 from ftpwire.timeval import DAY
 
 
@@ -34,6 +34,11 @@ def read(line: str, now: float = NOW) -> Entry:
 def test_a_recent_file() -> None:
     entry = Entry("name", Kind.FILE, 1234, at(2026, 11, 22, 11, 57), 0o644, 1)
     assert unix_line(entry, NOW) == "-rw-r--r--   1 ftp      ftp          1234 Nov 22 11:57 name"
+
+
+def test_a_form_says_one_moment_and_owner_for_all() -> None:
+    entry = Entry("name", Kind.FILE, 1234, at(2026, 11, 22, 11, 57), 0o644, 1)
+    assert UnixLine(NOW, "u", "g").encode(entry) == unix_line(entry, NOW, "u", "g")
 
 
 def test_an_old_directory_with_owners() -> None:

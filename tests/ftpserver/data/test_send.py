@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import ftpserver.data.send as send
 from ftpserver.data.pace import Pace
-from ftpserver.data.send import ChunkSender, FileChunks, FileSender, LineChunks
+from ftpserver.data.send import ChunkSender, FileChunks, FileSender, MadeChunks
 from ftpserver.data.text import ToNetwork
 from ftpserver.storage.sink import LocalSource
 from tests.ftpserver.data.conftest import Ends, Pair, read_all, turn, until
@@ -190,85 +189,76 @@ def test_a_file_in_chunks(
     assert receiving.all(ours) == (data[5:].replace(b"\n", b"\r\n") if text else data[5:])
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of 3 lines, then of 50."""
-    monkeypatch.setattr(send, "_FIRST_LINES", 3)
-    monkeypatch.setattr(send, "_LINES", 50)
-
-
-@pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("count", [0, 1, 3, 4, 53, 54, 1000])
-def test_lines(loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_chunks_that_others_make(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, count: int
+) -> None:
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    lines = (f"line {i} \udcff" for i in range(count))
-    ChunkSender(loop, ours, LineChunks(lines), pool, None, ends).start()
+    made = (b"chunk %d \xff\r\n" % i for i in range(count))
+    ChunkSender(loop, ours, MadeChunks(made), pool, None, ends).start()
     until(loop, lambda: ends.calls)
-    assert receiving.all(ours) == b"".join(b"line %d \xff\r\n" % i for i in range(count))
+    assert receiving.all(ours) == b"".join(b"chunk %d \xff\r\n" % i for i in range(count))
 
 
-def test_lines_in_another_encoding(
+def test_text_in_another_encoding(
     loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
 ) -> None:
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    ChunkSender(loop, ours, LineChunks(iter(["a"]), bytes.upper), pool, None, ends).start()
+    ChunkSender(loop, ours, MadeChunks(iter([b"a\r\n"]), bytes.upper), pool, None, ends).start()
     until(loop, lambda: ends.calls)
     assert receiving.all(ours) == b"A\r\n"
 
 
-@pytest.mark.usefixtures("short")
-def test_only_the_first_lines_are_made_on_the_loop(
+def test_only_the_first_chunk_is_made_on_the_loop(
     loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
 ) -> None:
     on_loop = []
 
-    def make() -> Iterator[str]:
-        for _ in range(60):
+    def make() -> Iterator[bytes]:
+        for _ in range(3):
             on_loop.append(threading.current_thread() is threading.main_thread())
-            yield "x"
+            yield b"x"
 
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    ChunkSender(loop, ours, LineChunks(make()), pool, None, ends).start()
+    ChunkSender(loop, ours, MadeChunks(make()), pool, None, ends).start()
     until(loop, lambda: ends.calls)
     receiving.all(ours)
-    assert on_loop == [True] * 3 + [False] * 57
+    assert on_loop == [True, False, False]
 
 
-@pytest.mark.usefixtures("short")
-@pytest.mark.parametrize(("lines", "sent"), [(0, 0), (3, 3), (60, 53)])
+@pytest.mark.parametrize("chunks", [0, 1, 2])
 def test_a_maker_that_fails_ends_it(
-    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, lines: int, sent: int
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, chunks: int
 ) -> None:
-    def make() -> Iterator[str]:
-        yield from ["x"] * lines
+    def make() -> Iterator[bytes]:
+        yield from [b"x"] * chunks
         raise PermissionError(13, "no")
 
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    ChunkSender(loop, ours, LineChunks(make()), pool, None, ends).start()
+    ChunkSender(loop, ours, MadeChunks(make()), pool, None, ends).start()
     until(loop, lambda: ends.calls)
     assert [type(call) for call in ends.calls] == [PermissionError]
-    assert receiving.all(ours) == b"x\r\n" * sent
+    assert receiving.all(ours) == b"x" * chunks
 
 
-@pytest.mark.usefixtures("short")
 def test_stopping_while_a_thread_makes_lines(
     loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
 ) -> None:
     asked, go = threading.Event(), threading.Event()
 
-    def make() -> Iterator[str]:
-        yield from "abc"
+    def make() -> Iterator[bytes]:
+        yield b"abc"
         asked.set()
         go.wait()
-        yield "d"
+        yield b"d"
 
     ours, client = pair()
     ends = Ends()
-    mover = ChunkSender(loop, ours, LineChunks(make()), pool, None, ends)
+    mover = ChunkSender(loop, ours, MadeChunks(make()), pool, None, ends)
     mover.start()
     until(loop, asked.is_set)
     mover.stop()
@@ -276,7 +266,7 @@ def test_stopping_while_a_thread_makes_lines(
     turn(loop)
     assert ends.calls == []
     ours.close()
-    assert read_all(client) == b"a\r\nb\r\nc\r\n"
+    assert read_all(client) == b"abc"
 
 
 class Reluctant:

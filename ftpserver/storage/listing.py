@@ -1,0 +1,83 @@
+"""A directory as a client lists it: lines in a form of the client's choice, a chunk at a time.
+
+A chunk is whole lines in UTF-8 with their ends. The first one is short enough to be made at once, and it is all of
+most directories; those after it are long enough that handing them on costs little. A directory of fewer than `_FIRST`
+names is sorted; a larger one comes in the order of the disk, so that it is never held whole and its first line is as
+quick as that of a small one.
+
+Each chunk begins as a batch of names. Where the names alone are asked for, nothing else is looked at. Links are
+described, not followed. Hidden files are left out, and what vanishes meanwhile.
+"""
+
+import os
+import stat
+from collections.abc import Generator, Iterable, Iterator
+from itertools import islice
+
+from ftpserver.storage.base import Form
+from ftpserver.storage.entries import entry_of, target_of
+from ftpserver.storage.hidden import is_hidden
+from ftpwire.entry import Entry
+from ftpwire.printable import printable
+
+_FIRST = 257
+_MORE = 1000
+
+
+def listing(directory: int, form: Form | None) -> Generator[bytes, None, None]:
+    """Return the chunks of a directory's listing; it closes at exhaustion or `close()`. Raises OSError."""
+    chunks = _chunks(directory, form)
+    next(chunks)  # a generator that has not begun would not close what it holds
+    return chunks
+
+
+def in_chunks(lines: Iterator[str]) -> Generator[bytes, None, None]:
+    """Return lines that something else makes, each without its end, as chunks."""
+    wanted = _FIRST
+    while some := list(islice(lines, wanted)):
+        yield _chunk(some)
+        wanted = _MORE
+
+
+def _chunks(directory: int, form: Form | None) -> Generator[bytes, None, None]:
+    try:
+        with os.scandir(directory) as found:
+            yield b""  # for our maker
+            for names in _batches(found):
+                chunk = _said(names) if form is None else _chunk(_described(directory, names, form))
+                if chunk:
+                    yield chunk
+    finally:
+        os.close(directory)
+
+
+def _batches(found: "Iterator[os.DirEntry[str]]") -> Iterator[list[str]]:
+    names = (name for item in found if (name := item.name)[0] != "." or not is_hidden(name))
+    wanted = _FIRST
+    while batch := list(islice(names, wanted)):
+        if wanted == _FIRST and len(batch) < _FIRST:
+            batch.sort()
+        yield batch
+        wanted = _MORE
+
+
+def _said(names: Iterable[str]) -> bytes:
+    return _chunk([name if name.isprintable() else printable(name) for name in names])
+
+
+def _chunk(lines: list[str]) -> bytes:
+    return ("\r\n".join(lines) + "\r\n").encode("utf-8", "surrogateescape") if lines else b""
+
+
+def _described(directory: int, names: Iterable[str], form: Form) -> list[str]:
+    encode = form.encode
+    return [encode(entry) for name in names if (entry := _entry(directory, name)) is not None]
+
+
+def _entry(directory: int, name: str) -> Entry | None:
+    """The facts of a name, or None when it has vanished."""
+    try:
+        facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return entry_of(name, facts, target_of(name, directory) if stat.S_ISLNK(facts.st_mode) else None)
