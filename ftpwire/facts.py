@@ -30,13 +30,14 @@ _FILE = Kind.FILE  # looking a member up on its enum is slow in a listing's loop
 class FactLine:
     """Says entries with a selection of facts."""
 
-    __slots__ = ("_mode", "_modify", "_perms", "_say_perm", "_size", "_type", "_types", "_unique")
+    __slots__ = ("_mode", "_modify", "_perms", "_say_perm", "_size", "_type", "_types", "_unique", "selected")
 
     def __init__(
         self, selected: frozenset[str] | None = None, perm_file: str = "", perm_directory: str = ""
     ) -> None:
         """Say the facts in `selected`, all by default; the perms are for entries without one of their own."""
         chosen = frozenset(FACTS) if selected is None else selected
+        self.selected = chosen
         self._type = "type" in chosen
         self._size = "size" in chosen
         self._modify = "modify" in chosen
@@ -68,6 +69,10 @@ class FactLine:
             line += _mode(mode)
         name = entry.name
         return f"{line} {name if name.isprintable() else printable(name)}"
+
+    def constants(self, kind: Kind) -> tuple[str, str]:
+        """The type and the perm fact that every entry of this kind has in common, with their ends."""
+        return self._types[kind], self._perms[kind]
 
     @staticmethod
     def decode(line: str) -> Entry:

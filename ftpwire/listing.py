@@ -48,6 +48,11 @@ class UnixLine:
         """Return the line without its end."""
         return unix_line(entry, self.now, self.owner, self.group)
 
+    @property
+    def owners(self) -> str:
+        """What stands between the number of links and the size, in every line."""
+        return _owner_columns(self.owner, self.group)
+
 
 def unix_line(entry: Entry, now: float, owner: str = "ftp", group: str = "ftp") -> str:
     """Return the line without its end; `owner` and `group` stand in for an entry that names none."""
@@ -72,8 +77,13 @@ def unix_line(entry: Entry, now: float, owner: str = "ftp", group: str = "ftp") 
 @lru_cache(maxsize=4096)
 def _columns(kind: Kind, mode: int | None, links: int | None, owner: str, group: str) -> str:
     bits = _DEFAULT_MODES[kind] if mode is None else mode
+    links = 1 if links is None else links
+    return f"{_LETTERS[kind]}{_mode_text(bits)} {links:>3}{_owner_columns(owner, group)}"
+
+
+def _owner_columns(owner: str, group: str) -> str:
     owner, group = (printable(text).replace(" ", "_") for text in (owner, group))
-    return f"{_LETTERS[kind]}{_mode_text(bits)} {1 if links is None else links:>3} {owner:<8} {group:<8} "
+    return f" {owner:<8} {group:<8} "
 
 
 def _mode_text(mode: int) -> str:

@@ -8,7 +8,17 @@ import pytest
 
 from ftpserver.commands.listing import Request, list_lines, request
 from ftpserver.outcome import Tell
+from ftpserver.storage import listing
+from tests.accelerator import accelerator
 from tests.playbook import Playbook
+
+pytestmark = pytest.mark.needs("gcc")
+
+
+@pytest.fixture(autouse=True, params=["C", "Python"])
+def maker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes the lines of common names."""
+    monkeypatch.setattr(listing, "_native", accelerator() if request.param == "C" else None)
 
 
 @pytest.fixture
