@@ -40,7 +40,7 @@ typedef struct {
 
 static void put(Text *text, const char *data, size_t count)
 {
-    if (text->failed)
+    if (text->failed || count == 0)
         return;
     if (text->room - text->used < count) {
         size_t room = 2 * text->room + count + 4096;
