@@ -213,7 +213,8 @@ typedef struct {
     size_t end;  /* of the text, when this name was done */
 } Step;
 
-/* The bytes of a name that may stand in a line as it is, borrowed from it; else NULL. */
+/* The bytes of a name that may stand in a line as it is, borrowed from it; else NULL. Bytes that are no UTF-8 are
+ * surrogates here, which are not printable. */
 static Slice plain(PyObject *name)
 {
     Slice none = {NULL, 0}, found;
@@ -222,7 +223,7 @@ static Slice plain(PyObject *name)
         return none;
     for (Py_ssize_t place = 0; place < PyUnicode_GET_LENGTH(name); place++) {
         Py_UCS4 letter = PyUnicode_READ_CHAR(name, place);
-        if (letter == '/' || !Py_UNICODE_ISPRINTABLE(letter)) /* NUL and what stands for no UTF-8 are not */
+        if (letter == '/' || letter < ' ' || (letter > '~' && !Py_UNICODE_ISPRINTABLE(letter)))
             return none;
     }
     found.data = PyUnicode_AsUTF8AndSize(name, &found.size);

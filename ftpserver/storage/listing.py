@@ -67,19 +67,9 @@ def _chunks(directory: int, form: Form | None) -> Generator[bytes, None, None]:
     try:
         with os.scandir(directory) as found:
             yield b""  # for our maker
-            quick = None if form is None else _quick(form)
+            make = _maker(directory, form)
             for names in _batches(found):
-                if form is None:
-                    chunk = _said(names)
-                elif quick is None:
-                    chunk = _described(directory, names, form)
-                else:
-                    pieces = quick(directory, names)
-                    chunk = b"".join(
-                        piece if isinstance(piece, bytes) else _described(directory, piece, form)
-                        for piece in pieces
-                    )
-                if chunk:
+                if chunk := make(names):
                     yield chunk
     finally:
         os.close(directory)
@@ -93,6 +83,19 @@ def _batches(found: "Iterator[os.DirEntry[str]]") -> Iterator[list[str]]:
             batch.sort()
         yield batch
         wanted = _MORE
+
+
+def _maker(directory: int, form: Form | None) -> Callable[[list[str]], bytes]:
+    """What makes a chunk of some names; an empty one when there is nothing to say of them."""
+    if form is None:
+        return _said
+    quick = _quick(form)
+    if quick is None:
+        return lambda names: _described(directory, names, form)
+    return lambda names: b"".join(
+        piece if isinstance(piece, bytes) else _described(directory, piece, form)
+        for piece in quick(directory, names)
+    )
 
 
 def _said(names: Iterable[str]) -> bytes:

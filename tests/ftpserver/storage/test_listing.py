@@ -289,3 +289,10 @@ def test_ten_thousand_listings_leave_nothing_behind(tmp_path: Path) -> None:
     )  # the interpreter keeps some; an object a listing would be 240,000 or more
     assert [sys.getrefcount(name) for name in said] == counts
     assert len(os.listdir("/proc/self/fd")) == opens - 1
+
+
+def test_a_directory_that_was_removed_has_no_names(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    directory = opened(tmp_path / "d")
+    (tmp_path / "d").rmdir()
+    assert list(listing(directory, FactLine())) == []
