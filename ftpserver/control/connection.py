@@ -71,6 +71,7 @@ class Control:
         "_closing",
         "_deadlines",
         "_facilities",
+        "_farewell",
         "_lines",
         "_loop",
         "_on_close",
@@ -106,6 +107,7 @@ class Control:
         self._around: Surroundings | None = None
         self._working = False
         self._closing = False
+        self._farewell = ""  # why we close when the transfer has ended
         self._deadlines = Deadlines(facilities.timers, facilities.limits, self)
         self.born = self._began = self._deadlines.touched
         self._verb = ""
@@ -124,6 +126,8 @@ class Control:
     # Lines ------------------------------------------------------------------------------------------------------
 
     def _take_lines(self, lines: Lines) -> None:
+        if self._farewell:
+            return
         if isinstance(self.peer, Session):
             self._deadlines.touch()
         if self.transfer is not None:
@@ -368,7 +372,10 @@ class Control:
         self.transfer = None
         self._deadlines.touch()
         self._reply(reply)
-        self._work()
+        if self._farewell:
+            self._say_farewell(self._farewell)
+        else:
+            self._work()
 
     def _reply(self, reply: Reply) -> None:
         self._replies.write(reply)
@@ -385,9 +392,17 @@ class Control:
 
     def leave(self, text: str) -> None:
         """Close from our side with a 421 (time-out, shutdown, kick); a transfer that runs ends with 426 first."""
+        if self._closing or self._farewell:
+            return
         self._lines.clear()
         if self.transfer is not None:
             self.transfer.abort(text)
+        if self.transfer is not None:  # what is under way with the disk comes to its end
+            self._farewell = text
+        else:
+            self._say_farewell(text)
+
+    def _say_farewell(self, text: str) -> None:
         self._replies.say(Reply(421, (text,)))
         self.close(text)
 
@@ -395,15 +410,20 @@ class Control:
         """End the connection and everything that hangs on it."""
         if self._closing:
             return
-        if self.transfer is not None:
-            transfer, self.transfer = self.transfer, None
-            transfer.cancel()
         self._closing = True
         self._deadlines.stop()
+        event(logger, logging.DEBUG, "closed", session=self.link.number, reason=reason)
+        if self.transfer is not None:
+            self.transfer.cancel(self._vanish)
+        else:
+            self._vanish()
+        self._channel.close()
+
+    def _vanish(self) -> None:
+        """Nothing hangs on it any more: until now its home, and its place among the sessions, were needed."""
+        self.transfer = None
         if isinstance(self.peer, Session):
             self._facilities.desk.leave(self.peer)
-        event(logger, logging.DEBUG, "closed", session=self.link.number, reason=reason)
-        self._channel.close()
         self._on_close(self)
 
 

@@ -90,7 +90,8 @@ class Deadlines:
         return left
 
     def _look_at_transfer(self, transfer: Transfer) -> float:
-        if transfer.moved != self._moved:
+        # A disk that is slow is no fault of the client; and while a thread writes, an abort could end nothing.
+        if transfer.moved != self._moved or transfer.waits_for_disk:
             self._moved = transfer.moved
             self.touch()
         left = self._left(self._limits.data_seconds)

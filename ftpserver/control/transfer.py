@@ -66,13 +66,13 @@ class Transfer:
         "_around",
         "_connection",
         "_done",
+        "_ending",
         "_governor",
         "_job",
         "_mover",
         "_port",
         "_secure",
         "_session",
-        "_settling",
     )
 
     def __init__(
@@ -93,8 +93,8 @@ class Transfer:
         self._connection: socket.socket | None = None
         self._secure: ssl.SSLSocket | None = None
         self._mover: Mover | None = None
-        self._settling = False
-        """A thread puts the upload in place: it is too late to end it."""
+        self._ending = False
+        """A thread writes an upload's last bytes or puts it in place: how it ends is settled, but not done."""
 
     @property
     def job(self) -> Send | Tell | Receive:
@@ -106,26 +106,32 @@ class Transfer:
         """Bytes moved so far on the data connection."""
         return self._mover.moved if self._mover is not None else 0
 
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether it is our disk that keeps it, and not the client."""
+        return self._mover is not None and self._mover.waits_for_disk
+
     def start(self) -> None:
         """Begin; a small transfer over a connection that stands is finished when this returns."""
         self._port.open(self._opened)
 
     def abort(self, reason: str) -> None:
-        """End it with 426 (or 425 before there was a data connection)."""
-        if self._settling:
+        """End it with 426 (or 425 before there was a data connection); after a write that is under way."""
+        if self._ending:
             return
-        if self._mover is not None:
-            self._mover.stop()
         if self._connection is None:
             self._port.drop()
             release(self._job)
             self._finish(Reply(425, (f"{reason}; there was no data connection.",)))
-        else:
+        elif self._mover is None:
             self._ended(Aborted(reason))
+        else:
+            self._ending = True
+            self._mover.stop_and_then(lambda: self._ended(Aborted(reason)))
 
-    def cancel(self) -> None:
-        """The control connection is gone: end it without a word."""
-        self._done = None
+    def cancel(self, then: Callable[[], None]) -> None:
+        """The control connection is gone: end it without a word, and call `then` when it has ended."""
+        self._done = lambda reply: then()
         self.abort("The control connection was closed")
 
     # ------------------------------------------------------------------------------------------------------------
@@ -137,7 +143,7 @@ class Transfer:
             return
         self._connection = connection
         self._around.say(self._job.opening)
-        if self._done is None:  # saying it has shown that the client is gone, and ended this
+        if self._done is None or self._ending:  # saying it has shown that the client is gone
             return
         if self._session.link.private:
             self._shake_hands(connection)
@@ -193,6 +199,7 @@ class Transfer:
                 connection,
                 job.upload,
                 self._converter(job),
+                around.pool,
                 self._governor,
                 self._ended,
                 self._outwait,
@@ -260,7 +267,7 @@ class Transfer:
         try:
             fate = job.upload.finish(ending)
         except HomeBusy:
-            self._settling = True
+            self._ending = True
             home = self._session.home
             waiting = self._around.patience.wait(home.name, home.wait_until_quiet)
             waiting.add_done_callback(lambda done: self._waited(done, job, ending, error, tries - 1))

@@ -3,7 +3,8 @@
 Rules: a mover never waits. It moves what it can within a bounded step (`share`: many transfers share a turn of the
 loop, and who only says NOOP waits for no more than that turn), asks the loop to call it again, and in the end calls
 `on_end` exactly once, with None or the exception that ended it. Readiness is a level (watch.py): what a step leaves,
-data or a reset, is told again. `stop` ends it without that call. `moved` counts bytes of the network side; whoever
+data or a reset, is told again. `stop` ends it without that call; what a thread does for it then may still be under way,
+so who closes a file that is written says `stop_and_then`. `moved` counts bytes of the network side; whoever
 wants to know about a stall looks whether it grew. The descriptors belong to the caller, who closes them.
 """
 
@@ -68,6 +69,16 @@ class Mover:
             Mover.running -= 1
         self._on_end = None
         self._rest()
+
+    def stop_and_then(self, then: Callable[[], None]) -> None:
+        """Stop, and call `then` when nothing of it is under way any more: at once, unless a thread writes."""
+        self.stop()
+        then()
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether it is a disk that it waits for, and not the peer."""
+        return False
 
     @staticmethod
     def share() -> int:

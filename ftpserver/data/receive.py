@@ -1,8 +1,8 @@
 """Movers that receive: into a file, or to nowhere.
 
-`FileReceiver` reads into one buffer that all transfers of the loop share (it is empty again when a step returns) what
-has come, asks for room before it writes (`cover`), and writes it in one piece. A clean end of the peer's stream is
-the end of the file; anything else is an error, which the owner answers.
+`FileReceiver` reads what has come into a buffer that it shares with others (buffers.py), asks for room before it
+writes (`cover`), and writes it in one piece or has a thread do that (writing.py). A clean end of the peer's stream
+is the end of the file; anything else is an error, which the owner answers.
 
 `Drain` reads what a refused client still sends, within bounds, so that the client comes to its end and reads our
 reply instead of a reset (threats.md: "a reset instead of a reply").
@@ -14,13 +14,14 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Protocol
 
 from ftpserver.data.convert import Converter
 from ftpserver.data.mover import STEP, WOULD_BLOCK, Mover, OnEnd, acknowledge
 from ftpserver.data.pace import Governor
+from ftpserver.data.writing import BUFFERS, WritingMover
 
-_BUFFER = memoryview(bytearray(STEP))
 _DRAINS_AT_ONCE = 4
 DRAIN_BYTES = 256 * 1024 * 1024
 
@@ -47,14 +48,14 @@ class Obstacle(Exception):
         self.remove = remove
 
 
-class FileReceiver(Mover):
+class FileReceiver(WritingMover):
     """Fills `target` from its offset on, until the peer ends its stream.
 
     Where the target meets an Obstacle the receiver holds what it has read, has the obstacle removed (by `outwait`),
     and goes on.
     """
 
-    __slots__ = ("_convert", "_held", "_most", "_outcome", "_outwait", "_position", "_secure", "_target")
+    __slots__ = ("_convert", "_held", "_most", "_outcome", "_outwait", "_secure", "_target")
 
     def __init__(
         self,
@@ -62,23 +63,24 @@ class FileReceiver(Mover):
         connection: socket.socket,
         target: Target,
         convert: Converter | None,
+        pool: Executor,
         pace: Governor | None,
         on_end: OnEnd,
         outwait: Outwait | None = None,
     ) -> None:
-        super().__init__(loop, connection, pace, on_end)
+        super().__init__(loop, connection, (target.fd, target.offset), pool, pace, on_end)
         self._outwait = outwait
         self._held = b""
         self._outcome: Exception | None = None
         self._target = target
-        self._position = target.offset
         self._convert = convert
         self._secure = isinstance(connection, ssl.SSLSocket)
         self._most = STEP if convert is None else min(STEP, convert.step)
 
-    def _step(self) -> None:
+    def _step_with(self, buffer: memoryview) -> None:
         try:
-            self._receive()
+            if self._receive(buffer):
+                self._go_on()
         except Obstacle as obstacle:
             self._rest()
             if self._outwait is not None:
@@ -91,23 +93,50 @@ class FileReceiver(Mover):
         if self._may_go_on(future):
             self._run()
 
-    def _receive(self) -> None:
+    def _receive(self, buffer: memoryview) -> bool:
+        """Read and write; False when it rests now, for its pace or for a thread that writes."""
         if self._held:
             held, self._held = self._held, b""
-            self._write(held)
-        if self._outcome is None:
-            allowed = self._allowance(min(self._most, self.share()))
-            if not allowed:
-                return
-            count = self._fill(allowed)
-            if count:
-                self._count(count)
-                if self._secure:
-                    acknowledge(self.connection)
-                if self._convert is None:
-                    self._write(_BUFFER[:count])
-                else:
-                    self._write(self._convert.convert(_BUFFER[:count].tobytes()))
+            if not self._store(held):
+                return False
+        if self._outcome is not None:
+            return True
+        allowed = self._allowance(min(self._most, self.share()))
+        if not allowed:
+            return False
+        count = self._fill(buffer, allowed)
+        if not count:
+            return True
+        self._count(count)
+        if self._secure:
+            acknowledge(self.connection)
+        data = buffer[:count]
+        if self._store(data if self._convert is None else self._convert.convert(data.tobytes())):
+            return True
+        self._forget_lull()
+        return False
+
+    def _forget_lull(self) -> None:
+        """A thread writes now: more may have come when it is done."""
+        if isinstance(self._outcome, WOULD_BLOCK):
+            self._outcome = None
+
+    def _fill(self, buffer: memoryview, wanted: int) -> int:
+        """Read what has come, `wanted` bytes at most; why there is no more at the moment stands in `_outcome`."""
+        filled = 0
+        try:
+            while filled < wanted:
+                count = self.connection.recv_into(buffer[filled:wanted])
+                if not count:
+                    self._outcome = EOFError()
+                    break
+                filled += count
+        except OSError as error:
+            self._outcome = error
+        return filled
+
+    def _go_on(self) -> None:
+        """What was read is written: read on when there is more, or end."""
         outcome, self._outcome = self._outcome, None
         if outcome is None and self._secure:
             self._again()  # TLS may hold bytes of which the kernel knows nothing
@@ -118,32 +147,20 @@ class FileReceiver(Mover):
         else:
             self._conclude(outcome)
 
-    def _fill(self, wanted: int) -> int:
-        """Read what has come, `wanted` bytes at most; why there is no more at the moment stands in `_outcome`."""
-        filled = 0
-        try:
-            while filled < wanted:
-                count = self.connection.recv_into(_BUFFER[filled:wanted])
-                if not count:
-                    self._outcome = EOFError()
-                    break
-                filled += count
-        except OSError as error:
-            self._outcome = error
-        return filled
-
     def _conclude(self, outcome: Exception) -> None:
         """The stream has ended, in order or not."""
-        if isinstance(outcome, EOFError):
-            self._finish_conversion()
-            self._end(None)
-            return
-        if isinstance(
-            outcome, ssl.SSLEOFError
-        ):  # without close_notify: whether it counts is the owner's affair
+        if isinstance(outcome, ssl.SSLEOFError):
             self._refuse_reset(outcome)
-            self._finish_conversion()
-        raise outcome
+        elif not isinstance(outcome, EOFError):
+            raise outcome
+        if self._convert is not None:
+            convert, self._convert = self._convert, None
+            self._outcome = outcome  # an obstacle or a thread leads here again
+            if not self._store(convert.finish()):
+                return
+            self._outcome = None
+        # Without close_notify: whether that counts is the owner's affair.
+        self._end(outcome if isinstance(outcome, ssl.SSLEOFError) else None)
 
     def _refuse_reset(self, end: ssl.SSLEOFError) -> None:
         """Raise what it was: before 3.12.3 Python's ssl tells a reset as an end.
@@ -158,24 +175,16 @@ class FileReceiver(Mover):
         except OSError:
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
 
-    def _finish_conversion(self) -> None:
-        if self._convert is not None:
-            self._write(self._convert.finish())
-
-    def _write(self, data: "bytes | memoryview") -> None:
+    def _store(self, data: "bytes | memoryview") -> bool:
+        """Ask for the room and write; whether it is written, see `_write`."""
         if not data:
-            return
+            return True
         try:
             self._target.cover(self._position + len(data))
         except Obstacle:
             self._held = bytes(data)
             raise
-        while data:
-            written = os.pwrite(self._target.fd, data, self._position)
-            self._position += written
-            if written == len(data):
-                return
-            data = data[written:]
+        return self._write(data)
 
     def _await_writable_or_readable(self) -> None:
         self._await_readable()
@@ -196,12 +205,19 @@ class Drain(Mover):
 
     def _step(self) -> None:
         for _ in range(_DRAINS_AT_ONCE):
-            count = self.connection.recv_into(_BUFFER)
+            count = self._drop()
             self._count(count)
             if not count or self.moved >= DRAIN_BYTES:
                 self._end(None)
                 return
         self._again()  # until the socket has no more: see Mover
+
+    def _drop(self) -> int:
+        buffer = BUFFERS.take()
+        try:
+            return self.connection.recv_into(buffer)
+        finally:
+            BUFFERS.give_back(buffer)
 
     def _await_writable_or_readable(self) -> None:
         self._await_readable()

@@ -62,7 +62,7 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
         ready()
         await stopped.wait()
     finally:
-        service.close()
+        await service.close()
         loop.stop_watching()
         data_loop.stop_watching()
         await asyncio.sleep(0)  # let what was called back by the end be carried out

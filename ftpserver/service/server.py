@@ -48,6 +48,7 @@ from ftpwire.reply import Reply
 logger = logging.getLogger(__name__)
 
 GREETING = Reply(220, ("FTP server ready.",))
+_FAREWELL = "The server is shutting down."
 _DISK_THREADS = 8
 
 Sockets = list[tuple[ListeningSocket, bool]]
@@ -106,6 +107,8 @@ class Service:
             settings.limits,
         )
         self._controls: set[Control] = set()
+        self._alone = asyncio.Event()
+        self._leaving = False
         self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
         self._reconciler = Reconciler(
             lambda: self._ledger, settings.homes, settings.state, settings.reconcile_seconds
@@ -199,6 +202,8 @@ class Service:
     def _refusal(self, address: str) -> str:
         """Count one more session from this address, "", or tell why there may not be one."""
         limits = self._settings.limits
+        if self._leaving:
+            return _FAREWELL
         if not self._seat.enter(limits.sessions):
             return "The server has as many sessions as it may, try again later."
         if self._addresses.enter(address, limits.sessions_per_address) is not None:
@@ -208,6 +213,8 @@ class Service:
 
     def _closed(self, control: Control) -> None:
         self._controls.discard(control)
+        if not self._controls:
+            self._alone.set()
         self._addresses.leave(control.link.peer[0])
         self._seat.leave()
 
@@ -244,15 +251,19 @@ class Service:
         self._housekeeper.hurry()
         logger.info("the settings were read anew")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Accept nobody, say 421 to everybody, leave the ledger clean."""
+        self._leaving = True
         self._housekeeper.stop()
         self._renewal.stop()
         self._admin.close()
         for listener in self._listeners:
             listener.close()
         for control in list(self._controls):
-            control.leave("The server is shutting down.")
+            control.leave(_FAREWELL)
+        while self._controls:  # whose upload a disk keeps: it ends as it should while the ledger is open
+            self._alone.clear()
+            await self._alone.wait()
         self._passive.close()
         self._checker.close()
         self._reconciler.stop()

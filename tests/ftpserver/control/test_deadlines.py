@@ -51,6 +51,7 @@ class Moving:
 
     def __init__(self) -> None:
         self.moved = 0
+        self.waits_for_disk = False
         self.aborted = ""
 
     def abort(self, reason: str) -> None:
@@ -122,6 +123,10 @@ def test_data_that_moves_is_left_alone_and_data_that_stands_is_aborted(clock: Cl
         moving.moved += 1
         clock.turn(59)
     assert not moving.aborted
+    moving.waits_for_disk = True
+    clock.turn(1000)
+    assert not moving.aborted, "it is the disk that stands still, and not the client"
+    moving.waits_for_disk = False
     clock.turn(120)
     assert moving.aborted == "Timed out"
     assert not connection.left

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 import uvloop
@@ -16,6 +17,12 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     yield made
     made.run_until_complete(made.shutdown_asyncgens())
     made.close()
+
+
+@pytest.fixture
+def pool() -> Iterator[Executor]:
+    with ThreadPoolExecutor(8) as made:
+        yield made
 
 
 def until(loop: asyncio.AbstractEventLoop, condition: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import threading
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,13 @@ def _send(client: socket.socket, data: bytes) -> threading.Thread:
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 5 * MIB + 3])
 def test_everything_until_the_end_is_in_the_file(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, size: int
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor, size: int
 ) -> None:
     ours, client = pair()
     data = os.urandom(size)
     target, ends = File(tmp_path / "file"), Ends()
     sender = _send(client, data)
-    mover = FileReceiver(loop, ours, target, None, None, ends)
+    mover = FileReceiver(loop, ours, target, None, pool, None, ends)
     mover.start()
     until(loop, lambda: ends.calls)
     sender.join()
@@ -68,22 +69,26 @@ def test_everything_until_the_end_is_in_the_file(
     assert target.close() == data
 
 
-def test_it_writes_from_its_offset_on(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_it_writes_from_its_offset_on(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
+) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     ours, client = pair()
     target, ends = File(tmp_path / "file", offset=4), Ends()
     _send(client, b"abc").join()
-    FileReceiver(loop, ours, target, None, None, ends).start()
+    FileReceiver(loop, ours, target, None, pool, None, ends).start()
     until(loop, lambda: ends.calls)
     assert target.covered == [7]
     assert target.close() == b"0123abc789"
 
 
-def test_what_is_refused_is_not_written(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_what_is_refused_is_not_written(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
+) -> None:
     ours, client = pair()
     target, ends = File(tmp_path / "file", limit=10), Ends()
     client.sendall(b"x" * 10)
-    FileReceiver(loop, ours, target, None, None, ends).start()
+    FileReceiver(loop, ours, target, None, pool, None, ends).start()
     until(loop, lambda: target.covered)
     client.sendall(b"y")
     until(loop, lambda: ends.calls)
@@ -92,11 +97,11 @@ def test_what_is_refused_is_not_written(loop: asyncio.AbstractEventLoop, pair: P
 
 
 def test_a_reset_is_an_error_and_not_an_end(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
 ) -> None:
     ours, client = pair()
     target, ends = File(tmp_path / "file"), Ends()
-    FileReceiver(loop, ours, target, None, None, ends).start()
+    FileReceiver(loop, ours, target, None, pool, None, ends).start()
     client.sendall(b"part")
     until(loop, lambda: target.covered)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -106,24 +111,26 @@ def test_a_reset_is_an_error_and_not_an_end(
     assert target.close() == b"part"
 
 
-def test_a_full_disk_is_told(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_a_full_disk_is_told(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
+) -> None:
     ours, client = pair()
     target, ends = File(tmp_path / "file"), Ends()
     os.close(target.fd)
     target.fd = os.open("/dev/full", os.O_RDWR)
     _send(client, b"x" * 100).join()
-    FileReceiver(loop, ours, target, None, None, ends).start()
+    FileReceiver(loop, ours, target, None, pool, None, ends).start()
     until(loop, lambda: ends.calls)
     assert isinstance(ends.calls[0], OSError)
     os.close(target.fd)
 
 
 def test_text_is_converted_and_a_last_cr_is_kept(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
 ) -> None:
     ours, client = pair()
     target, ends = File(tmp_path / "file"), Ends()
-    mover = FileReceiver(loop, ours, target, FromNetwork(), None, ends)
+    mover = FileReceiver(loop, ours, target, FromNetwork(), pool, None, ends)
     mover.start()
     for i, piece in enumerate((b"a\r", b"\nb\r", b"c\r\n", b"\r"), 1):
         client.sendall(piece)
@@ -133,25 +140,27 @@ def test_text_is_converted_and_a_last_cr_is_kept(
     assert target.close() == b"a\nb\rc\n\r"
 
 
-def test_the_pace_holds(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_the_pace_holds(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor) -> None:
     ours, client = pair()
     target, ends = File(tmp_path / "file"), Ends()
     _send(client, b"x" * 4000).join()
     start = loop.time()
-    FileReceiver(loop, ours, target, None, Pace(20_000, loop.time), ends).start()
+    FileReceiver(loop, ours, target, None, pool, Pace(20_000, loop.time), ends).start()
     until(loop, lambda: ends.calls)
     assert loop.time() - start >= 0.19
     assert len(target.close()) == 4000
 
 
-def test_two_at_once_do_not_mix(loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path) -> None:
+def test_two_at_once_do_not_mix(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
+) -> None:
     targets = [File(tmp_path / str(i)) for i in range(2)]
     ends = Ends()
     senders = []
     for i, target in enumerate(targets):
         ours, client = pair()
         senders.append(_send(client, bytes([65 + i]) * (3 * MIB)))
-        FileReceiver(loop, ours, target, None, None, ends).start()
+        FileReceiver(loop, ours, target, None, pool, None, ends).start()
     until(loop, lambda: len(ends.calls) == 2)
     for i, (sender, target) in enumerate(zip(senders, targets, strict=True)):
         sender.join()
@@ -188,12 +197,12 @@ def test_draining_is_bounded(
 
 
 def test_a_reset_that_comes_together_with_data_is_seen(
-    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
 ) -> None:
     """uvloop tells of both in one event and of nothing after it."""
     ours, client = pair()
     target, ends = File(tmp_path / "file"), Ends()
-    FileReceiver(loop, ours, target, None, None, ends).start()
+    FileReceiver(loop, ours, target, None, pool, None, ends).start()
     client.sendall(b"x" * 1000)
     reset(client)
     until(loop, lambda: ends.calls)
