@@ -28,13 +28,13 @@ class Disk:
     def __init__(self, behind: Path, mounted: Path) -> None:
         if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
             pytest.skip("only root may mount a file system, and only where there is FUSE")
-        self._behind = behind
+        self.behind = behind
         self._mounted = mounted
 
     def __enter__(self) -> Self:
-        for path in (self._behind, self._mounted):
+        for path in (self.behind, self._mounted):
             path.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(["bindfs", "-f", self._behind, self._mounted])
+        self._process = subprocess.Popen(["bindfs", "-f", self.behind, self._mounted])
         until(lambda: os.path.ismount(self._mounted), "nothing is mounted")
         return self
 
@@ -43,6 +43,7 @@ class Disk:
     ) -> None:
         self._process.send_signal(signal.SIGCONT)
         subprocess.run(["umount", "--lazy", self._mounted], check=True)
+        self._process.terminate()  # also when something on it is open
         self._process.wait(20)
 
     @contextlib.contextmanager

@@ -10,6 +10,7 @@ bytes or the end of the stream, never for time; the socket's time-out only turns
 """
 
 import re
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -139,10 +140,9 @@ class Wire:
 
     def come(self) -> bytes:
         """What has come and was not heard yet; waits for nothing and takes nothing."""
-        try:
-            return bytes(self._held) + self.socket.recv(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return bytes(self._held)
+        # A socket with a time-out is waited for whatever the flags say.
+        more = select.select([self.socket], [], [], 0)[0]
+        return bytes(self._held) + (self.socket.recv(65536, socket.MSG_PEEK) if more else b"")
 
     def hear_end(self) -> bytes:
         """Everything up to the end of the stream, which must come; a reset fails the test."""

@@ -15,11 +15,10 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TypeVar
 
-from ftpserver.commands import verbs
 from ftpserver.commands.table import Interrupt
 from ftpserver.control.channel import ControlChannel, Lines
 from ftpserver.control.deadlines import Deadlines
-from ftpserver.control.dispatch import dispatch
+from ftpserver.control.dispatch import FOREIGN, dispatch, interrupt_of
 from ftpserver.control.facilities import Facilities
 from ftpserver.control.protection import Protection
 from ftpserver.control.replies import Replies
@@ -56,8 +55,6 @@ _MOST_UNSENT = 256 * 1024
 _OVERLONG = Reply(500, ("The command line is too long.",))
 _GARBLED = Reply(500, ("That is no command.",))
 _FAILED = Reply(451, ("The server failed to do this; the administrator's log says why.",))
-# The first word of another protocol's client: a browser made to send FTP commands (ALPACA), a mailer.
-_FOREIGN = frozenset({"GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PATCH", "PRI", "EHLO", "HELO"})
 _TLS_HANDSHAKE = b"\x16\x03"
 
 
@@ -141,7 +138,7 @@ class Control:
         """During a transfer: let ABOR end it and STAT be answered; returns the lines that wait."""
         waiting: Lines = []
         for line in lines:
-            interrupt = _interrupt_of(line)
+            interrupt = interrupt_of(line)
             if self.transfer is None or interrupt is Interrupt.WAITS:
                 waiting.append(line)
             elif interrupt is Interrupt.ABORTS:
@@ -198,7 +195,7 @@ class Control:
 
     def _abort_that_waits(self) -> bool:
         """Whether an ABOR, sent in one breath with the transfer that runs now, has ended it."""
-        if self.transfer is not None and any(_interrupt_of(line) is Interrupt.ABORTS for line in self._lines):
+        if self.transfer is not None and any(interrupt_of(line) is Interrupt.ABORTS for line in self._lines):
             self.transfer.abort("ABOR")
         return not self._busy
 
@@ -228,7 +225,7 @@ class Control:
             else:
                 self._reply(_GARBLED)
             return
-        if command.verb in _FOREIGN and isinstance(self.peer, Visitor):
+        if command.verb in FOREIGN and isinstance(self.peer, Visitor):
             self.close("another protocol than FTP was spoken")
             return
         if logger.isEnabledFor(logging.DEBUG):
@@ -295,10 +292,8 @@ class Control:
         """The connection ended while a thread worked: give back what the outcome holds."""
         if isinstance(outcome, Admit):
             self._facilities.desk.leave(outcome.session)
-        elif isinstance(outcome, Send):
-            outcome.source.close()
-        elif isinstance(outcome, Receive):
-            outcome.upload.abandon_untouched()
+        elif isinstance(outcome, Send | Receive):
+            release(outcome)
 
     def _visitor(self) -> Visitor:
         """Who may log in: a member has to leave first."""
@@ -425,9 +420,3 @@ class Control:
         if isinstance(self.peer, Session):
             self._facilities.desk.leave(self.peer)
         self._on_close(self)
-
-
-def _interrupt_of(line: bytes | None) -> Interrupt:
-    """What a line may do while a transfer runs; only a bare verb may do anything."""
-    row = verbs.get(line.strip().upper().decode("latin-1")) if line else None
-    return Interrupt.WAITS if row is None else row.interrupt

@@ -34,7 +34,7 @@ def test_a_write_that_ends_half_way_is_told(tmp_path: Path) -> None:
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
     try:
-        with pytest.raises(OSError) as caught:
+        with pytest.raises(OSError, match="large") as caught:
             write(fd, b"x" * 1500, 0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
