@@ -18,7 +18,7 @@ from typing import TypeVar
 from ftpserver.commands.table import Interrupt
 from ftpserver.control.channel import ControlChannel, Lines
 from ftpserver.control.deadlines import Deadlines
-from ftpserver.control.dispatch import FOREIGN, dispatch, interrupt_of
+from ftpserver.control.dispatch import FOREIGN, TLS_HANDSHAKE, dispatch, interrupt_of
 from ftpserver.control.facilities import Facilities
 from ftpserver.control.protection import Protection
 from ftpserver.control.replies import Replies
@@ -55,7 +55,6 @@ _MOST_UNSENT = 256 * 1024
 _OVERLONG = Reply(500, ("The command line is too long.",))
 _GARBLED = Reply(500, ("That is no command.",))
 _FAILED = Reply(451, ("The server failed to do this; the administrator's log says why.",))
-_TLS_HANDSHAKE = b"\x16\x03"
 
 
 class Control:
@@ -220,7 +219,7 @@ class Control:
         try:
             command = Command.decode(line)
         except RemoteError:
-            if isinstance(self.peer, Visitor) and line.startswith(_TLS_HANDSHAKE):
+            if isinstance(self.peer, Visitor) and line.startswith(TLS_HANDSHAKE):
                 self.close("TLS was spoken without AUTH TLS")
             else:
                 self._reply(_GARBLED)
@@ -368,9 +367,8 @@ class Control:
         self._deadlines.touch()
         self._reply(reply)
         if self._farewell:
-            self._say_farewell(self._farewell)
-        else:
-            self._work()
+            self._say_farewell()
+        self._work()
 
     def _reply(self, reply: Reply) -> None:
         self._replies.write(reply)
@@ -390,16 +388,15 @@ class Control:
         if self._closing or self._farewell:
             return
         self._lines.clear()
-        if self.transfer is not None:
-            self.transfer.abort(text)
-        if self.transfer is not None:  # what is under way with the disk comes to its end
-            self._farewell = text
+        self._farewell = text
+        if self.transfer is None:
+            self._say_farewell()
         else:
-            self._say_farewell(text)
+            self.transfer.abort(text)  # `_transferred` says it: at once, or when a write under way has ended
 
-    def _say_farewell(self, text: str) -> None:
-        self._replies.say(Reply(421, (text,)))
-        self.close(text)
+    def _say_farewell(self) -> None:
+        self._replies.say(Reply(421, (self._farewell,)))
+        self.close(self._farewell)
 
     def close(self, reason: str) -> None:
         """End the connection and everything that hangs on it."""

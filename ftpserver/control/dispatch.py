@@ -31,6 +31,7 @@ Outwait = Callable[[str, Callable[[], None]], Awaitable[None]]
 
 # The first word of another protocol's client: a browser made to send FTP commands (ALPACA), a mailer.
 FOREIGN = frozenset({"GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PATCH", "PRI", "EHLO", "HELO"})
+TLS_HANDSHAKE = b"\x16\x03"
 _UNIMPLEMENTED = frozenset({"SMNT", "ADAT", "CONF", "ENC", "MIC"})
 _PATIENCE = 10
 _PORT_PAUSE = 0.5  # seconds between two looks for a passive port that has become free
