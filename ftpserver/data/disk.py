@@ -40,7 +40,7 @@ def device_of(fd: int) -> int:
 
 def some_are_slow() -> bool:
     """Whether any disk is known as slow."""
-    return time.monotonic() < _some_slow_until
+    return _some_slow_until > 0 and time.monotonic() < _some_slow_until  # mostly 0, which is cheap
 
 
 def is_quick(device: int) -> bool | None:

@@ -93,7 +93,8 @@ class WritingMover(Mover):
         try:
             self._step_with(buffer)
         finally:
-            self._let_go()
+            if self._buffer is not None:
+                self._let_go()
 
     def _take(self) -> memoryview | None:
         """A buffer for a step; None where the step would keep everybody waiting, and a turn has to come first."""
@@ -122,28 +123,29 @@ class WritingMover(Mover):
 
     def _write(self, data: "bytes | memoryview") -> bool:
         """Write it, or have it written; whether it is. If not, return: there is another step when it is."""
-        if self._may_take_long(len(data)) and BUFFERS.left:
+        count = len(data)
+        if (count >= SMALL or self._slow or some_are_slow()) and self._may_take_long(count) and BUFFERS.left:
             self._rest()
-            self._writes = True
             writing = self._loop.run_in_executor(self._pool, write, self._file, data, self._position)
+            self._writes = True
             writing.add_done_callback(self._written)
         else:
-            self._note(write(self._file, data, self._position))
-        self._position += len(data)
+            long = write(self._file, data, self._position)
+            if long or self._device >= 0:  # else it is no time to ask which disk this is
+                self._note(long)
+        self._position += count
         return not self._writes
 
     def _known_as_slow(self) -> bool:
         return self._slow or (some_are_slow() and is_quick(self._disk()) is False)
 
     def _may_take_long(self, count: int) -> bool:
-        return self._known_as_slow() if count < SMALL else self._slow or not is_quick(self._disk())
+        quick = is_quick(self._disk())
+        return self._slow or (quick is False if count < SMALL else not quick)
 
     def _note(self, long: bool) -> None:
-        if long:
-            self._slow = True
-            note(self._disk(), long)
-        elif self._device >= 0:
-            note(self._device, long)
+        self._slow = self._slow or long
+        note(self._disk(), long)
 
     def _written(self, writing: "asyncio.Future[bool]") -> None:
         """A thread has written: go on, or let the end come that waits for this."""
