@@ -15,6 +15,9 @@ from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
 
+FAILED = Reply(451, ("The server failed to do this; the administrator's log says why.",))
+"""What is said of a fault of ours, which `reply_to` has no reply to."""
+
 _TELL_AGAIN = 10.0  # seconds
 _MOST_TOLD = 100
 

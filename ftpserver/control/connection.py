@@ -18,11 +18,13 @@ from typing import TypeVar
 from ftpserver.commands.table import Interrupt
 from ftpserver.control.channel import ControlChannel, Lines
 from ftpserver.control.deadlines import Deadlines
-from ftpserver.control.dispatch import FOREIGN, TLS_HANDSHAKE, dispatch, interrupt_of
+from ftpserver.control.dispatch import dispatch
 from ftpserver.control.facilities import Facilities
+from ftpserver.control.lines import Stranger, interrupt_of, read
 from ftpserver.control.protection import Protection
 from ftpserver.control.replies import Replies
-from ftpserver.control.transfer import Surroundings, Transfer, release
+from ftpserver.control.surroundings import Surroundings
+from ftpserver.control.transfer import Transfer, release
 from ftpserver.log import event
 from ftpserver.outcome import (
     Abort,
@@ -40,10 +42,8 @@ from ftpserver.outcome import (
     Unsecure,
 )
 from ftpserver.quota.base import LedgerFault, TrafficExceeded
-from ftpserver.refusal import reply_to
+from ftpserver.refusal import FAILED, reply_to
 from ftpserver.session import Link, Peer, Session, Visitor
-from ftpwire.command import Command
-from ftpwire.errors import RemoteError
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
@@ -52,9 +52,6 @@ T = TypeVar("T")
 
 _MOST_WAITING = 1000  # lines; beyond that the client is not read
 _MOST_UNSENT = 256 * 1024
-_OVERLONG = Reply(500, ("The command line is too long.",))
-_GARBLED = Reply(500, ("That is no command.",))
-_FAILED = Reply(451, ("The server failed to do this; the administrator's log says why.",))
 
 
 class Control:
@@ -210,22 +207,13 @@ class Control:
             self._channel.resume()
 
     def _handle(self, line: bytes | None) -> None:
-        """Carry out one line; None was too long to be one."""
-        if line is None:
-            self._reply(_OVERLONG)
+        """Carry out one line."""
+        command = read(line, self.link.charset, isinstance(self.peer, Visitor))
+        if isinstance(command, Reply):
+            self._reply(command)
             return
-        if self.link.charset is not None:
-            line = self.link.charset.inbound(line)
-        try:
-            command = Command.decode(line)
-        except RemoteError:
-            if isinstance(self.peer, Visitor) and line.startswith(TLS_HANDSHAKE):
-                self.close("TLS was spoken without AUTH TLS")
-            else:
-                self._reply(_GARBLED)
-            return
-        if command.verb in FOREIGN and isinstance(self.peer, Visitor):
-            self.close("another protocol than FTP was spoken")
+        if isinstance(command, Stranger):
+            self.close(command.reason)
             return
         if logger.isEnabledFor(logging.DEBUG):
             event(logger, logging.DEBUG, "command", session=self.link.number, line=str(command))
@@ -278,7 +266,7 @@ class Control:
             outcome = await coming
         except Exception as error:
             logger.exception("a command failed", exc_info=error)
-            outcome = _FAILED
+            outcome = FAILED
         self._task = None
         self._deadlines.touch()
         if self._closing:
@@ -342,7 +330,7 @@ class Control:
             governor = None if isinstance(job, Tell) else desk.governor(session, isinstance(job, Receive))
         except (TrafficExceeded, LedgerFault) as error:
             release(job)
-            self._reply(reply_to(error) or _FAILED)
+            self._reply(reply_to(error) or FAILED)
             return
         self._began = self._loop.time()
         self.transfer = Transfer(session, job, governor, self._surroundings(), self._transferred)
@@ -351,15 +339,8 @@ class Control:
     def _surroundings(self) -> Surroundings:
         """What transfers need, made for the first one."""
         if self._around is None:
-            facilities, replies, channel = self._facilities, self._replies, self._channel
-            self._around = Surroundings(
-                facilities.data_loop,
-                facilities.pool,
-                replies.say,
-                channel.alive,
-                facilities.patience,
-                self._protect(),
-            )
+            own, say, alive = self._facilities, self._replies.say, self._channel.alive
+            self._around = Surroundings(own.data_loop, own.pool, say, alive, own.patience, self._protect())
         return self._around
 
     def _transferred(self, reply: Reply) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 from ftpserver.commands import site_verbs, verbs
-from ftpserver.commands.table import Audience, Interrupt, Row
+from ftpserver.commands.table import Audience, Row
 from ftpserver.data.passive import NoPort
 from ftpserver.outcome import Later, Outcome
 from ftpserver.quota.base import HomeBusy, Uncounted
-from ftpserver.refusal import refuse, reply_to
+from ftpserver.refusal import FAILED, refuse, reply_to
 from ftpserver.session import Peer, Session
 from ftpwire.command import Command
 from ftpwire.reply import Reply
@@ -29,9 +29,6 @@ OnThread = Callable[[Callable[[], T]], Awaitable[T]]
 Outwait = Callable[[str, Callable[[], None]], Awaitable[None]]
 """Waits, with others, until the home of this name may be tried again (patience.py)."""
 
-# The first word of another protocol's client: a browser made to send FTP commands (ALPACA), a mailer.
-FOREIGN = frozenset({"GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PATCH", "PRI", "EHLO", "HELO"})
-TLS_HANDSHAKE = b"\x16\x03"
 _UNIMPLEMENTED = frozenset({"SMNT", "ADAT", "CONF", "ENC", "MIC"})
 _PATIENCE = 10
 _PORT_PAUSE = 0.5  # seconds between two looks for a passive port that has become free
@@ -144,11 +141,5 @@ def _reply(error: Exception) -> Reply:
     reply = reply_to(error)
     if reply is None:
         logger.exception("a command failed", exc_info=error)
-        return Reply(451, ("The server failed to do this; the administrator's log says why.",))
+        return FAILED
     return reply
-
-
-def interrupt_of(line: bytes | None) -> Interrupt:
-    """What a line may do while a transfer runs; only a bare verb may do anything."""
-    row = verbs.get(line.strip().upper().decode("latin-1")) if line else None
-    return Interrupt.WAITS if row is None else row.interrupt

@@ -9,7 +9,7 @@ import logging
 import ssl
 
 from ftpserver.data.send import Shrunk
-from ftpserver.refusal import reply_to
+from ftpserver.refusal import FAILED, reply_to
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def reply_to_failure(error: Exception) -> Reply:
     reply = reply_to(error)
     if reply is None:
         logger.exception("a transfer failed", exc_info=error)
-        return Reply(451, ("The server failed to do this; the administrator's log says why.",))
+        return FAILED
     return reply
 
 

@@ -14,13 +14,11 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 
 from ftpserver.control.failure import TLS_NOT_RESUMED, Aborted, is_network, reply_to_failure, tls_failure
-from ftpserver.control.patience import Patience
-from ftpserver.control.protection import Protection
+from ftpserver.control.placing import place
+from ftpserver.control.surroundings import Surroundings
 from ftpserver.data.convert import Converter
 from ftpserver.data.deflate import DeflatedChunks, Inflate
 from ftpserver.data.mover import Mover
@@ -32,7 +30,7 @@ from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
 from ftpserver.notice import notice
 from ftpserver.outcome import Receive, Send, Tell
-from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
+from ftpserver.quota.base import LedgerFault, QuotaExceeded
 from ftpserver.session import Session
 from ftpserver.upload import Ending, Fate
 from ftpwire.reply import Reply
@@ -41,22 +39,6 @@ logger = logging.getLogger(__name__)
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
 _DRAIN_SECONDS = 30.0
-_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a transfer needs of the connection it belongs to."""
-
-    loop: asyncio.AbstractEventLoop
-    pool: Executor
-    say: Callable[[Reply], None]
-    """Write a reply now."""
-    alive: Callable[[], bool]
-    """Whether the control connection has not ended."""
-    patience: Patience
-    protection: Protection
-    """What gives a data connection its TLS side."""
 
 
 class Transfer:
@@ -257,42 +239,8 @@ class Transfer:
             self._drain_connection()
         else:
             self._close_connection(reset=isinstance(error, Aborted))
-        self._place(job, ending, error, _TRIES)
-
-    def _place(self, job: Receive, ending: Ending, error: Exception | None, tries: int) -> None:
-        """Put the file in place or not; where the home is busy, after waiting with the others who wait for it."""
-        if not tries:
-            self._place_on_thread(job, ending, error)
-            return
-        try:
-            fate = job.upload.finish(ending)
-        except HomeBusy:
-            self._ending = True
-            home = self._session.home
-            waiting = self._around.patience.wait(home.name, home.wait_until_quiet)
-            waiting.add_done_callback(lambda done: self._waited(done, job, ending, error, tries - 1))
-        except Exception as failure:
-            self._settled(job, error, failure, None)
-        else:
-            self._settled(job, error, None, fate)
-
-    def _waited(
-        self,
-        done: "asyncio.Future[None]",
-        job: Receive,
-        ending: Ending,
-        error: Exception | None,
-        tries: int,
-    ) -> None:
-        if not done.cancelled():
-            done.exception()  # the next try meets the same fault and tells it
-        self._place(job, ending, error, tries)
-
-    def _place_on_thread(self, job: Receive, ending: Ending, error: Exception | None) -> None:
-        """Others were always quicker, or a pool has to be counted: hold a thread until it is done."""
-        finishing = partial(job.upload.finish, ending, wait=True)
-        future = self._around.loop.run_in_executor(self._around.pool, finishing)
-        future.add_done_callback(lambda done: self._settled(job, error, done.exception(), _result(done)))
+        self._ending = True
+        place(self._around, self._session.home, job.upload, ending, partial(self._settled, job, error))
 
     def _judge_close_notify(self, error: Exception | None) -> Exception | None:
         """Under TLS an end without close_notify may be a cut, but many clients never say it.
@@ -320,7 +268,7 @@ class Transfer:
         return None
 
     def _settled(
-        self, job: Receive, error: Exception | None, failure: BaseException | None, fate: Fate | None
+        self, job: Receive, error: Exception | None, fate: Fate | None, failure: BaseException | None
     ) -> None:
         """The file has its fate: say it."""
         if isinstance(failure, Exception):
@@ -394,7 +342,3 @@ def release(job: Send | Tell | Receive) -> None:
             ValueError
         ):  # a thread makes a chunk this moment and then drops the last reference
             job.chunks.close()
-
-
-def _result(future: "asyncio.Future[Fate]") -> Fate | None:
-    return None if future.exception() is not None else future.result()
