@@ -172,14 +172,15 @@ class Home:
     ) -> Upload:
         """Begin to write into a file at `offset` (None: at its end), or to make it when it is not there.
 
-        Raises as `upload` does.
+        `expected` is the size of the whole file or of what will come (see `Upload.keeps_promise`): where it can be
+        both, only as much is reserved at once as both need. Raises as `upload` does.
         """
         self.check_place()
         sink = self.storage.change(path, offset)
         try:
             existing = sink.existing
             self.need(Permission.CREATE if existing is None else Permission.OVERWRITE)
-            end = sink.offset + expected if expected else 0
+            end = expected if expected > sink.offset or not expected else sink.offset + expected
             growth = end if existing is None else max(0, end - existing.size)
             files = 1 if existing is None else 0
             grant = self._patiently(

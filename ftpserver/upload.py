@@ -93,6 +93,14 @@ class Upload:
         self.expected = expected
         """The size that ALLO promised, 0 when it did not."""
 
+    def keeps_promise(self, count: int) -> bool:
+        """Whether `count` bytes are as many as ALLO said.
+
+        RFC 959 reserves room for "the new file" and says nothing of one that is continued: lftp then says what is
+        left to send, Perl's Net::FTP the size of the whole.
+        """
+        return self.offset + count >= self.expected
+
     def cover(self, end: int) -> None:
         """Make sure that the file may reach to byte `end`.
 

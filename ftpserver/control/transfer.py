@@ -263,7 +263,7 @@ class Transfer:
         if not self._around.alive():
             return Aborted("The control connection was closed")
         counted = not (job.text or self._session.deflate)  # as many bytes on the network as in the file
-        if counted and self.moved < job.upload.expected:
+        if counted and not job.upload.keeps_promise(self.moved):
             return Aborted(f"Only {self.moved} of the {job.upload.expected} bytes that ALLO promised came")
         return None
 

@@ -246,7 +246,17 @@ def test_a_sparse_resume_is_charged_its_final_size(home: Home, place: Place, exi
 
 @pytest.mark.parametrize(
     ("offset", "allo", "fits"),
-    [(0, 100, True), (50, 50, True), (50, 51, False), (None, 50, True), (None, 51, False), (99, 1, True)],
+    [
+        (0, 100, True),
+        (50, 50, True),
+        (None, 50, True),
+        (99, 1, True),
+        (99, 2, False),
+        (50, 51, True),  # the size of the whole, or else the 552 comes when the room ends
+        (None, 51, True),
+        (50, 101, False),
+        (None, 101, False),
+    ],
 )
 def test_allo_before_a_resume_asks_only_for_the_growth(
     home: Home, offset: int | None, allo: int, fits: bool

@@ -423,6 +423,38 @@ def test_an_upload_shorter_than_allo_said_is_cut(wire: Wire, home: Path) -> None
     wire.store("STOR old", b"0123456789") >> 226
 
 
+@pytest.mark.parametrize("said", [10, 6])
+@pytest.mark.parametrize("verb", ["STOR", "APPE"])
+def test_allo_before_the_rest_of_a_file_may_mean_the_rest_or_the_whole(
+    wire: Wire, home: Path, verb: str, said: int
+) -> None:
+    (home / "file").write_bytes(b"0123")
+    wire.say(f"ALLO {said}") >> 200
+    if verb == "STOR":
+        wire.say("REST 4") >> 350
+    wire.store(f"{verb} file", b"456789") >> 226
+    assert (home / "file").read_bytes() == b"0123456789"
+
+
+def test_the_rest_of_a_file_is_cut_when_it_ends_before_what_allo_said(wire: Wire, home: Path) -> None:
+    (home / "file").write_bytes(b"0123")
+    wire.say("ALLO 10") >> 200
+    wire.say("REST 4") >> 350
+    assert "10" in (wire.store("STOR file", b"45678") >> 426).text
+    assert (home / "file").read_bytes() == b"012345678"
+
+
+def test_a_file_may_be_continued_up_to_the_quota_though_allo_says_all_of_it(tmp_path: Path) -> None:
+    with Service(tmp_path / "service") as service:
+        home = service.add_user("ada", quota={"bytes": "1MiB"})
+        with Wire.member(service, "ada") as wire:
+            wire.store("STOR file", b"x" * 600_000) >> 226
+            wire.say("ALLO 1000000") >> 200
+            wire.say("REST 600000") >> 350
+            wire.store("STOR file", b"y" * 400_000) >> 226
+        assert (home / "file").stat().st_size == 1_000_000
+
+
 def test_a_refused_upload_is_read_to_its_end_and_told_552(tmp_path: Path) -> None:
     with Service(tmp_path / "service") as service:
         home = service.add_user("ada", quota={"bytes": "1MiB"})
