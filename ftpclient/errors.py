@@ -163,6 +163,7 @@ _BY_TEXT: tuple[tuple[type[FtpError], tuple[str, ...]], ...] = (
     # vsftpd says only that it failed; most often nothing is there (curl makes the same choice: its exit code
     # 78).
     (NotFound, ("failed to open file", "could not get file", "failed to change directory")),
+    (NotFound, ("can't check for file existence",)),  # Pure-FTPd to MLSD, MLST and SIZE of what is not there
     (NotDirectory, ("not a directory",)),
     (IsDirectory, ("is a directory", "not a regular file", "not a plain file")),
     (Full, ("quota", "no space", "disk full", "not enough space")),

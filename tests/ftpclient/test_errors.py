@@ -14,6 +14,7 @@ from ftpwire.reply import Reply
     [
         (550, "No such file or directory.", errors.NotFound),
         (550, "Failed to open file.", errors.NotFound),
+        (550, "Can't check for file existence", errors.NotFound),
         (550, "Permission denied.", errors.Denied),
         (550, "File exists", errors.Exists),
         (550, "Not a directory", errors.NotDirectory),

@@ -111,6 +111,17 @@ def test_a_missing_source_deletes_nothing(client: Client, foreign: Foreign, tmp_
     assert harvest(foreign.home / "tree") == {"precious": b"x"}
 
 
+def test_a_tree_goes_where_nothing_is_yet_on_a_server_with_words_of_its_own(
+    script: Script, join: Join, tmp_path: Path
+) -> None:
+    """The words are those of Pure-FTPd 1.0.50."""
+    for verb in ("MLSD", "MLST"):
+        script.answers[verb] = lambda visit, _: visit.say("550 Can't check for file existence")
+    local = plant(tmp_path, {"f": b"1"})
+    steps, _ = prepare(join(), local, "/tree", up=True, delete=False, report=Report())
+    assert steps.copy == [("f", 1)]
+
+
 def test_a_lane_that_cannot_be_opened_is_done_without(
     client: Client, foreign: Foreign, tmp_path: Path, script: Script
 ) -> None:
