@@ -125,4 +125,6 @@ def describe_quota(error: QuotaExceeded) -> str:
     if error.unit == "files":
         return f"{whose}: need {error.need} more entries, {error.free} free of {error.limit}."
     need, free, limit = (format_size(number) for number in (error.need, error.free, error.limit))
+    if need == free:  # rounded, they look as if there were room
+        need, free = f"{error.need} B", f"{error.free} B"
     return f"{whose}: need {need}, {free} free of {limit}."

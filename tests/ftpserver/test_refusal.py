@@ -94,6 +94,11 @@ def test_a_ledger_fault_is_told_to_the_operator_once_and_another_one_too(
     assert len(refusal._told) <= refusal._MOST_TOLD
 
 
+def test_a_quota_that_is_missed_by_a_byte_does_not_look_as_if_there_were_room() -> None:
+    told = describe_quota(QuotaExceeded("bytes", 1024**2 + 1, 1024**2, 1024**2))
+    assert "need 1048577 B, 1048576 B free of 1.0 MiB" in told
+
+
 def test_a_quota_says_what_was_needed_and_what_is_free() -> None:
     told = describe_quota(QuotaExceeded("bytes", 700 * 1024, 424 * 1024, 1024**2)).replace(".0 ", " ")
     assert told == "Quota exceeded: need 700 KiB, 424 KiB free of 1 MiB."
