@@ -55,11 +55,9 @@ def request(session: Session, argument: str) -> Request:
 @table.member("LIST", request, "LIST [-alR] [path or pattern]", permission=Permission.LIST)
 def list_(session: Session, what: Request) -> Outcome:
     """The entries of a directory, or one file, as `ls -l` shows them."""
-    directory = _directory(session, what)
-    if directory is None:
-        chunks = in_chunks(list_lines(session, what))
-    else:
-        chunks = session.home.listing(directory, _unix_line(session))
+    line = _unix_line(session)
+    found = _found(session, what, line)
+    chunks = session.home.listing(found, line) if isinstance(found, VirtualPath) else in_chunks(found)
     return Tell(chunks, Reply(150, ("Here comes the directory listing.",)), "LIST")
 
 
@@ -140,27 +138,25 @@ def _unix_line(session: Session) -> UnixLine:
     return UnixLine(time.time(), owner, owner)
 
 
-def _directory(session: Session, what: Request) -> VirtualPath | None:
-    """The one directory that is to be listed, if that is all. Raises OSError when what was named is not there."""
-    if what.recursive or _is_pattern(session, what.text):
-        return None
-    target = VirtualPath.resolve(session.cwd, what.text)
-    return target if session.home.stat(target).kind is Kind.DIRECTORY else None
-
-
 def list_lines(session: Session, what: Request) -> Iterator[str]:
     """The lines of LIST, which STAT says too. Raises OSError when what was named is not there."""
-    line = _unix_line(session).encode
+    line = _unix_line(session)
+    found = _found(session, what, line)
+    if isinstance(found, VirtualPath):
+        return map(line.encode, _gently_sorted(session.home.scan(found)))
+    return found
+
+
+def _found(session: Session, what: Request, line: UnixLine) -> Iterator[str] | VirtualPath:
+    """The lines of what was named, or the one directory whose entries they are. Raises OSError."""
     if _is_pattern(session, what.text):
-        return _listed_matches(session, what, line)
+        return _listed_matches(session, what, line.encode)
     target = VirtualPath.resolve(session.cwd, what.text)
     entry = session.home.stat(target)
     if entry.kind is not Kind.DIRECTORY:
         entry.name = what.text
-        return iter((line(entry),))
-    if what.recursive:
-        return _listed_tree(session, target, what.text or ".", line)
-    return map(line, _gently_sorted(session.home.scan(target)))
+        return iter((line.encode(entry),))
+    return _listed_tree(session, target, what.text or ".", line.encode) if what.recursive else target
 
 
 def _listed_matches(session: Session, what: Request, line: Callable[[Entry], str]) -> Iterator[str]:

@@ -338,7 +338,6 @@ def release(job: Send | Tell | Receive) -> None:
         with contextlib.suppress(LedgerFault):  # what it held stays held until the home is counted
             job.upload.abandon_untouched()
     else:
-        with contextlib.suppress(
-            ValueError
-        ):  # a thread makes a chunk this moment and then drops the last reference
+        # ValueError: a thread makes a chunk this moment, and then drops the last reference.
+        with contextlib.suppress(ValueError):
             job.chunks.close()

@@ -50,9 +50,8 @@ class FileSender(Mover):
         self._left = source.size - source.offset
 
     def _step(self) -> None:
-        if (
-            0 < self._left <= _ONE_SEGMENT
-        ):  # it goes with the end of the connection, and wakes the client once
+        if 0 < self._left <= _ONE_SEGMENT:
+            # It goes with the end of the connection, and wakes the client once.
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         budget = self.share()
         while self._left > 0:
