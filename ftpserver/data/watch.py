@@ -5,7 +5,8 @@ and an idle client keeps one. Here a descriptor costs one call and a small entry
 descriptor: the epoll in which all the others are. Everything else is the loop's.
 
 A service has two: one for control connections, and one for data, which tells of a few sockets at a time. So who sends a
-command waits for a few steps of other people's transfers at most, and not for all of them.
+command waits for a few steps of other people's transfers at most, and not for all of them. Before the process sleeps
+both look for a moment whether something comes at once (polling.py).
 
 Rules. Readiness is a level: what is not taken is told again. An error or a hang-up is told to whoever watches, reader
 or writer, whose next call finds it. A descriptor must be given up (`remove_*`) before it is closed. What is
@@ -17,6 +18,8 @@ import asyncio
 import contextlib
 import select
 from collections.abc import Callable
+
+from ftpserver.data.polling import BusyPolling
 
 Ready = Callable[[], object]
 
@@ -45,10 +48,13 @@ class _Watched:
 class WatchingLoop(asyncio.AbstractEventLoop):
     """A loop with cheap `add_reader` and `add_writer`; the callbacks take no arguments."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, at_once: int = 256) -> None:
-        """`at_once` events are told before all else that `loop` does has its turn."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, at_once: int = 256, polling: BusyPolling | None = None
+    ) -> None:
+        """`at_once` events are told before all else that `loop` does has its turn; `polling` decides when to sleep."""
         self._loop = loop
         self._at_once = at_once
+        self._polling = polling
         self._epoll = select.epoll()
         self._watched: dict[int, _Watched] = {}
         self._fresh: set[int] = set()  # registered while events are told
@@ -117,7 +123,11 @@ class WatchingLoop(asyncio.AbstractEventLoop):
     def _tell(self) -> None:
         fresh = self._fresh
         fresh.clear()
-        for fd, events in self._epoll.poll(0, self._at_once):
+        polling = self._polling
+        if polling is not None:
+            polling.begin()
+        told = self._epoll.poll(0, self._at_once)
+        for fd, events in told:
             watched = self._watched.get(fd)
             if watched is None or fd in fresh:
                 continue
@@ -129,6 +139,8 @@ class WatchingLoop(asyncio.AbstractEventLoop):
                 writer = watched.writer
             if writer is not None and events & _WRITABLE:
                 self._call(writer)
+        if polling is not None:
+            polling.end(len(told))
 
     def _call(self, ready: Ready) -> None:
         try:

@@ -18,6 +18,7 @@ import uvloop
 
 from ftpserver.config.settings import Settings
 from ftpserver.data.mover import STEPS_A_TURN
+from ftpserver.data.polling import BusyPolling
 from ftpserver.data.watch import WatchingLoop
 from ftpserver.log import start_logging
 from ftpserver.quota.base import LedgerFault
@@ -52,8 +53,9 @@ def run(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], No
 
 async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callable[[], None]) -> None:
     running = asyncio.get_running_loop()
-    loop = WatchingLoop(running)  # type: ignore[abstract]  # as much of one as we use
-    data_loop = WatchingLoop(running, STEPS_A_TURN)  # type: ignore[abstract]
+    polling = BusyPolling(running)
+    loop = WatchingLoop(running, polling=polling)  # type: ignore[abstract]  # as much of one as we use
+    data_loop = WatchingLoop(running, STEPS_A_TURN, polling)  # type: ignore[abstract]
     stopped = asyncio.Event()
     service = Service(loop, data_loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)

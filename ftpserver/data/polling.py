@@ -1,0 +1,57 @@
+"""Busy polling: looking for the next command for a moment before the process sleeps.
+
+Theory. To wake a process that sleeps takes some ten microseconds, in a virtual machine, whose processor has to be
+waked too, more than a command takes to be carried out. A client that waits for each reply pays that with every command
+and every small file. The remedy is known from hypervisors (KVM's halt polling) and from the drivers of network
+cards: who was not kept waiting for long the last time stays awake for a moment.
+
+Rules. It looks for `SECONDS` at most, and only when the last pause was no longer: a client whose commands take
+longer to come, as over most networks, costs nothing, and one that pauses costs one such moment. It does not look while
+several clients talk: there is mostly something to do then, and their programs or other workers want the processor. The
+looks are turns of the loop, so whatever else is due has its turn as always.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+SECONDS = 100e-6
+_APART = 0.002  # seconds after which a client that talks alone is taken for the only one
+
+
+class BusyPolling:
+    """Keeps `loop` turning while it pays. `clock` gives monotonic seconds."""
+
+    __slots__ = ("_began", "_clock", "_ended", "_looks", "_loop", "_several_until", "_until")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._began = self._ended = clock()
+        self._several_until = 0.0
+        self._until = 0.0
+        self._looks = False
+
+    def begin(self) -> None:
+        """Something has come."""
+        self._began = self._clock()
+
+    def end(self, told: int) -> None:
+        """It was carried out; `told` descriptors had something."""
+        now = self._clock()
+        pause = self._began - self._ended
+        self._ended = now
+        if told > 1:
+            self._several_until = now + _APART
+        elif pause < SECONDS and now > self._several_until:
+            self._until = now + SECONDS
+            if not self._looks:
+                self._looks = True
+                self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """The loop has just looked; let it do so again, or sleep."""
+        if self._clock() < self._until:
+            self._loop.call_soon(self._look)
+        else:
+            self._looks = False
