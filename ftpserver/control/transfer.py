@@ -7,7 +7,6 @@ ends with exactly one final reply, however it ends; a 226 is never said for data
 drained, not reset; a download that breaks is reset, so that nobody takes the part for the whole.
 """
 
-import asyncio
 import contextlib
 import logging
 import socket
@@ -184,16 +183,15 @@ class Transfer:
                 around.pool,
                 self._governor,
                 self._ended,
-                self._outwait,
+                partial(
+                    around.patience.wait, self._session.home.name
+                ),  # no method of ours: that were a cycle
             )
         if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
             return FileSender(around.loop, connection, job.source, around.pool, self._governor, self._ended)
         return ChunkSender(
             around.loop, connection, self._chunks(job), around.pool, self._governor, self._ended
         )
-
-    def _outwait(self, remove: Callable[[], None]) -> "asyncio.Future[None]":
-        return self._around.patience.wait(self._session.home.name, remove)
 
     def _converter(self, job: Receive) -> Converter | None:
         text = FromNetwork() if job.text else None

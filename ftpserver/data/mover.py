@@ -32,11 +32,24 @@ def acknowledge(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
+class _Crowd:
+    """The movers of this process.
+
+    Their number is no attribute of `Mover`: a class that changes makes Python look up its methods anew.
+    """
+
+    __slots__ = ("running",)
+
+    def __init__(self) -> None:
+        self.running = 0
+
+
+CROWD = _Crowd()
+"""How many movers have begun and not ended."""
+
+
 class Mover:
     """The base of the movers; a subclass implements `_step`."""
-
-    running = 0
-    """How many movers of this process have begun and not ended."""
 
     __slots__ = ("_fd", "_loop", "_on_end", "_pace", "_reading", "_timer", "_writing", "connection", "moved")
 
@@ -55,7 +68,7 @@ class Mover:
 
     def start(self) -> None:
         """Begin; small work may be done, and `on_end` called, before this returns."""
-        Mover.running += 1
+        CROWD.running += 1
         self._run()
 
     def nudge(self) -> None:
@@ -66,7 +79,7 @@ class Mover:
     def stop(self) -> None:
         """Touch nothing any more and do not call `on_end`."""
         if self._on_end is not None:
-            Mover.running -= 1
+            CROWD.running -= 1
         self._on_end = None
         self._rest()
 
@@ -83,7 +96,7 @@ class Mover:
     @staticmethod
     def share() -> int:
         """How many bytes to move in one step, where the kernel does the work; else `STEP` at most."""
-        return _TURN // max(1, min(STEPS_A_TURN, Mover.running))
+        return _TURN // max(1, min(STEPS_A_TURN, CROWD.running))
 
     def _run(self) -> None:
         try:
@@ -169,5 +182,5 @@ class Mover:
         self._rest()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            Mover.running -= 1
+            CROWD.running -= 1
             on_end(error)

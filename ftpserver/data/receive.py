@@ -24,6 +24,9 @@ from ftpserver.data.writing import BUFFERS, WritingMover
 
 _DRAINS_AT_ONCE = 4
 DRAIN_BYTES = 256 * 1024 * 1024
+# How a reading ended, as values: an exception that is kept keeps the frames of all who called.
+_LULL = BlockingIOError()
+_END = EOFError()
 
 
 class Target(Protocol):
@@ -118,7 +121,7 @@ class FileReceiver(WritingMover):
 
     def _forget_lull(self) -> None:
         """A thread writes now: more may have come when it is done."""
-        if isinstance(self._outcome, WOULD_BLOCK):
+        if self._outcome is _LULL:
             self._outcome = None
 
     def _fill(self, buffer: memoryview, wanted: int) -> int:
@@ -128,9 +131,11 @@ class FileReceiver(WritingMover):
             while filled < wanted:
                 count = self.connection.recv_into(buffer[filled:wanted])
                 if not count:
-                    self._outcome = EOFError()
+                    self._outcome = _END
                     break
                 filled += count
+        except WOULD_BLOCK:
+            self._outcome = _LULL
         except OSError as error:
             self._outcome = error
         return filled
@@ -140,10 +145,8 @@ class FileReceiver(WritingMover):
         outcome, self._outcome = self._outcome, None
         if outcome is None and self._secure:
             self._again()  # TLS may hold bytes of which the kernel knows nothing
-        elif outcome is None:
+        elif outcome is None or outcome is _LULL:
             self._await_readable()  # what is there is told again, after the others had their turn
-        elif isinstance(outcome, WOULD_BLOCK):
-            raise outcome
         else:
             self._conclude(outcome)
 
@@ -151,7 +154,7 @@ class FileReceiver(WritingMover):
         """The stream has ended, in order or not."""
         if isinstance(outcome, ssl.SSLEOFError):
             self._refuse_reset(outcome)
-        elif not isinstance(outcome, EOFError):
+        elif outcome is not _END:
             raise outcome
         if self._convert is not None:
             convert, self._convert = self._convert, None

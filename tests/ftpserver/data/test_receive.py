@@ -1,6 +1,7 @@
 """Receiving: into a file that pays before it grows, or to nowhere."""
 
 import asyncio
+import gc
 import os
 import socket
 import struct
@@ -67,6 +68,27 @@ def test_everything_until_the_end_is_in_the_file(
     assert mover.moved == size
     assert target.covered == sorted(target.covered)
     assert target.close() == data
+
+
+def test_waiting_for_data_makes_nothing_that_only_a_search_for_cycles_frees(
+    loop: asyncio.AbstractEventLoop, pair: Pair, tmp_path: Path, pool: Executor
+) -> None:
+    ours, client = pair()
+    target, ends = File(tmp_path / "file"), Ends()
+    turn(loop)
+    gc.collect()
+    gc.disable()
+    try:
+        FileReceiver(loop, ours, target, None, pool, None, ends).start()  # nothing has come yet
+        client.sendall(b"x")
+        client.close()
+        while not ends.calls:
+            loop.run_until_complete(asyncio.sleep(0))
+        found = gc.collect()
+    finally:
+        gc.enable()
+    assert target.close() == b"x"
+    assert found == 0
 
 
 def test_it_writes_from_its_offset_on(
