@@ -55,14 +55,11 @@ class LineReader:
 
     def feed(self, data: bytes) -> list[bytes | None]:
         """Take bytes and return the lines they complete, without their ends; None is an over-long line."""
-        end = data.find(b"\n")
         if (  # the usual case: one whole line, nothing held, no Telnet (0xFF is not ASCII)
-            0 <= end == len(data) - 1
-            and end <= self._limit
-            and data.isascii()
-            and not self._held
-            and not self._escape
-            and not self._overlong
+            data.isascii()
+            and data.find(b"\n") == len(data) - 1 <= self._limit
+            and not (self._held or self._escape or self._overlong)
+            and data
         ):
             return [data[:-2] if data.endswith(b"\r\n") else data[:-1]]
         if self._escape or _IAC in data:

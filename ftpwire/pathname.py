@@ -40,7 +40,7 @@ class VirtualPath:
         Raises RemoteError when the text holds NUL, or it or the result is longer than 4096 bytes.
         """
         if _PLAIN_NAME.fullmatch(text) and len(cwd.text) + len(text) < _SURELY_SHORT:
-            return cls(f"{cwd.text}/{text}" if cwd.text != "/" else f"/{text}")
+            return cls._surely(f"{cwd.text}/{text}" if cwd.text != "/" else f"/{text}")
         if "\0" in text:
             raise RemoteError("a path cannot hold NUL")
         _check_length(text)
@@ -53,6 +53,13 @@ class VirtualPath:
         path = "/" + "/".join(parts)
         _check_length(path)
         return cls(path)
+
+    @classmethod
+    def _surely(cls, text: str) -> "VirtualPath":
+        """The path of a text that is known to be absolute and normal."""
+        path = object.__new__(cls)
+        object.__setattr__(path, "text", text)
+        return path
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ repeated "code-"; the end is "code" alone or "code " and text. Anything else bet
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ftpwire.errors import LocalError, RemoteError
 from ftpwire.line import LineReader
@@ -65,34 +66,22 @@ class Reply:
 
     def encode(self, encoding: str = "utf-8") -> bytes:
         """Return the lines with their ends. Raises LocalError when the code is not 100 to 699."""
-        code, lines = self.code, self.lines
-        if not 100 <= code <= 699:
-            raise LocalError("a reply code is 100 to 699")
-        if len(lines) == 1:
-            text = lines[0]
-            if text.isascii() and text.isprintable():  # the same bytes in every encoding
-                return f"{code} {text}\r\n".encode("ascii")
-            return f"{code} ".encode("ascii") + _encode_text(text, encoding) + b"\r\n"
-        return self._encode_several(encoding)
+        return _encode(self.code, self.lines, encoding)
 
-    def _encode_several(self, encoding: str) -> bytes:
-        code = b"%d" % self.code
-        if not self.lines:
-            return code + b" \r\n"
-        first, *middle, last = (_encode_text(text, encoding) for text in self.lines)
-        return b"".join(
-            (
-                code,
-                b"-",
-                first,
-                b"\r\n",
-                *(b" " + line + b"\r\n" for line in middle),
-                code,
-                b" ",
-                last,
-                b"\r\n",
-            )
-        )
+
+@lru_cache(maxsize=256)  # most replies are said again and again
+def _encode(number: int, lines: tuple[str, ...], encoding: str) -> bytes:
+    if not 100 <= number <= 699:
+        raise LocalError("a reply code is 100 to 699")
+    code = b"%d" % number
+    if not lines:
+        return code + b" \r\n"
+    *others, last = (_encode_text(text, encoding) for text in lines)
+    end = code + b" " + last + b"\r\n"
+    if not others:
+        return end
+    first, *middle = others
+    return b"".join((code, b"-", first, b"\r\n", *(b" " + line + b"\r\n" for line in middle), end))
 
 
 def _encode_text(text: str, encoding: str) -> bytes:

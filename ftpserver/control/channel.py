@@ -22,7 +22,7 @@ from ftpwire.line import LineReader
 _READ = 8 * 1024
 _LAST_READS = 16
 _ESTABLISHED = 1  # TCP_INFO's first byte while neither side has ended
-_COLLECTED = 64  # replies
+_COLLECTED = 8 * 1024  # bytes of replies
 
 Lines = list[bytes | None]
 
@@ -72,7 +72,7 @@ class ControlChannel:
         self._on_end = on_end
         self._on_sent = on_sent
         self._reader = LineReader()
-        self._out: list[bytes] = []
+        self._out = b""
         self._unsent = b""
         self._changing: Handshake | Farewell | None = None  # TLS begins or ends: nothing is read
         self._reading = False
@@ -156,7 +156,7 @@ class ControlChannel:
 
     def write(self, data: bytes) -> None:
         """Have this sent with the next `flush`, or now when it has become much."""
-        self._out.append(data)
+        self._out += data
         if len(self._out) >= _COLLECTED:
             self.flush()
 
@@ -165,12 +165,12 @@ class ControlChannel:
 
         After the `last` one the channel is closed at once: the end goes in the packet of the reply.
         """
-        if not self._out or self.closed:
+        data = self._out
+        if not data or self.closed:
             return
-        data = b"".join((self._unsent, *self._out)) if self._unsent or len(self._out) > 1 else self._out[0]
-        self._out.clear()
+        self._out = b""
         if self._writing:
-            self._unsent = data
+            self._unsent += data
             return
         self._unsent = self._send(data, socket.MSG_MORE if last and self._secure is None else 0)
         if self._unsent and not self.closed:

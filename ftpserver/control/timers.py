@@ -23,15 +23,13 @@ class Due(Protocol):
 class SharedTimers:
     """The timers of one loop."""
 
-    __slots__ = ("_loop", "_waiting")
+    __slots__ = ("_loop", "_waiting", "time")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiting: dict[float, set[Due]] = {}
-
-    def time(self) -> float:
+        self.time = loop.time
         """The loop's time."""
-        return self._loop.time()
 
     def after(self, seconds: float, due: Due) -> float:
         """Have it called after so many seconds; returns what `forget` takes."""

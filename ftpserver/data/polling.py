@@ -22,24 +22,20 @@ _APART = 0.002  # seconds after which a client that talks alone is taken for the
 class BusyPolling:
     """Keeps `loop` turning while it pays. `clock` gives monotonic seconds."""
 
-    __slots__ = ("_began", "_clock", "_ended", "_looks", "_loop", "_several_until", "_until")
+    __slots__ = ("_clock", "_ended", "_looks", "_loop", "_several_until", "_until")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = loop
         self._clock = clock
-        self._began = self._ended = clock()
+        self._ended = clock()
         self._several_until = 0.0
         self._until = 0.0
         self._looks = False
 
-    def begin(self) -> None:
-        """Something has come."""
-        self._began = self._clock()
-
-    def end(self, told: int) -> None:
-        """It was carried out; `told` descriptors had something."""
+    def carried_out(self, began: float, told: int) -> None:
+        """What came at `began` on `told` descriptors has been carried out."""
         now = self._clock()
-        pause = self._began - self._ended
+        pause = began - self._ended
         self._ended = now
         if told > 1:
             self._several_until = now + _APART

@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import select
 from collections.abc import Callable
+from time import monotonic
 
 from ftpserver.data.polling import BusyPolling
 
@@ -54,7 +55,7 @@ class WatchingLoop(asyncio.AbstractEventLoop):
         """`at_once` events are told before all else that `loop` does has its turn; `polling` decides when to sleep."""
         self._loop = loop
         self._at_once = at_once
-        self._polling = polling
+        self._polling = polling or BusyPolling(loop)
         self._epoll = select.epoll()
         self._watched: dict[int, _Watched] = {}
         self._fresh: set[int] = set()  # registered while events are told
@@ -121,32 +122,26 @@ class WatchingLoop(asyncio.AbstractEventLoop):
         self._epoll.register(fd, watched.known)
 
     def _tell(self) -> None:
-        fresh = self._fresh
+        began = monotonic()
+        fresh, watched_by = self._fresh, self._watched
         fresh.clear()
-        polling = self._polling
-        if polling is not None:
-            polling.begin()
         told = self._epoll.poll(0, self._at_once)
         for fd, events in told:
-            watched = self._watched.get(fd)
+            watched = watched_by.get(fd)
             if watched is None or fd in fresh:
                 continue
-            reader, writer = watched.reader, watched.writer
-            if reader is not None and events & _READABLE:
-                self._call(reader)
-                if watched is not self._watched.get(fd):
-                    continue
-                writer = watched.writer
-            if writer is not None and events & _WRITABLE:
-                self._call(writer)
-        if polling is not None:
-            polling.end(len(told))
-
-    def _call(self, ready: Ready) -> None:
-        try:
-            ready()
-        except Exception as error:  # the others are told all the same
-            self._loop.call_exception_handler({"message": "a socket's callback failed", "exception": error})
+            try:
+                if events & _READABLE and watched.reader is not None:
+                    watched.reader()
+                    if watched is not watched_by.get(fd):
+                        continue
+                if events & _WRITABLE and watched.writer is not None:
+                    watched.writer()
+            except Exception as error:  # the others are told all the same
+                self._loop.call_exception_handler(
+                    {"message": "a socket's callback failed", "exception": error}
+                )
+        self._polling.carried_out(began, len(told))
 
     def stop_watching(self) -> None:
         """Watch nothing any more; the loop itself goes on."""

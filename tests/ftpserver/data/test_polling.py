@@ -40,8 +40,7 @@ def polling(turns: Turns) -> BusyPolling:
 def come(turns: Turns, polling: BusyPolling, after: float, told: int = 1) -> None:
     """Something comes and is carried out in no time."""
     turns.now += after
-    polling.begin()
-    polling.end(told)
+    polling.carried_out(turns.now, told)
 
 
 def test_after_a_long_pause_it_sleeps(turns: Turns, polling: BusyPolling) -> None:
@@ -73,9 +72,9 @@ def test_each_command_that_comes_soon_lets_it_look_on(turns: Turns, polling: Bus
 def test_the_time_that_a_command_takes_is_no_pause(turns: Turns, polling: BusyPolling) -> None:
     come(turns, polling, 1)
     turns.now += SECONDS / 2
-    polling.begin()
+    began = turns.now
     turns.now += 10 * SECONDS  # it is carried out
-    polling.end(1)
+    polling.carried_out(began, 1)
     assert not turns.turn()
 
 
