@@ -112,11 +112,13 @@ def _by_two(quick: _Quick, directory: int, names: list[str]) -> _Pieces:
     if len(names) < _MORE or not _idle.acquire(blocking=False):
         return quick(directory, names)
     half = len(names) // 2
-    other = _helpers.submit(quick, directory, names[half:])
     try:
-        first = quick(directory, names[:half])
+        other = _helpers.submit(quick, directory, names[half:])
+        try:
+            first = quick(directory, names[:half])
+        finally:
+            second = other.result()  # however the first ended: it uses the directory, which is closed then
     finally:
-        second = other.result()  # however the first ended: it uses the directory, which is closed then
         _idle.release()
     return first + second
 
