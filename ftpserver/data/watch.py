@@ -50,10 +50,18 @@ class WatchingLoop(asyncio.AbstractEventLoop):
     """A loop with cheap `add_reader` and `add_writer`; the callbacks take no arguments."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, at_once: int = 256, polling: BusyPolling | None = None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        at_once: int = 256,
+        polling: BusyPolling | None = None,
+        commands: bool = True,
     ) -> None:
-        """`at_once` events are told before all else that `loop` does has its turn; `polling` decides when to sleep."""
+        """`at_once` events are told before all else that `loop` does has its turn.
+
+        `polling` decides when to sleep; whether it is `commands` or data that come here matters to it.
+        """
         self._loop = loop
+        self._commands = commands
         self._at_once = at_once
         self._polling = polling or BusyPolling(loop)
         self._epoll = select.epoll()
@@ -141,7 +149,7 @@ class WatchingLoop(asyncio.AbstractEventLoop):
                 self._loop.call_exception_handler(
                     {"message": "a socket's callback failed", "exception": error}
                 )
-        self._polling.carried_out(began, len(told))
+        self._polling.carried_out(began, len(told), self._commands)
 
     def stop_watching(self) -> None:
         """Watch nothing any more; the loop itself goes on."""

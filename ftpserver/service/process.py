@@ -55,7 +55,7 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
     running = asyncio.get_running_loop()
     polling = BusyPolling(running)
     loop = WatchingLoop(running, polling=polling)  # type: ignore[abstract]  # as much of one as we use
-    data_loop = WatchingLoop(running, STEPS_A_TURN, polling)  # type: ignore[abstract]
+    data_loop = WatchingLoop(running, STEPS_A_TURN, polling, commands=False)  # type: ignore[abstract]
     stopped = asyncio.Event()
     service = Service(loop, data_loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)

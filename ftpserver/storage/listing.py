@@ -33,16 +33,16 @@ from ftpwire.listing import UnixLine
 from ftpwire.printable import printable
 
 _FIRST = 257
-_MORE = 2000
+_MORE = 1000
 
 _Pieces = list[bytes | tuple[str, ...]]
 """Finished lines, and names that are still to be described, in their order."""
 _Quick = Callable[[int, list[str]], _Pieces]
 """Takes a directory and names."""
 
-_HELPERS = min(4, len(os.sched_getaffinity(0)) - 1)  # one processor has none
-_idle = Semaphore(_HELPERS)
-_helpers = ThreadPoolExecutor(max(1, _HELPERS), "listing")
+_PROCESSORS = len(os.sched_getaffinity(0))
+_processors = Semaphore(_PROCESSORS)  # those that no listing is known to use
+_helpers = ThreadPoolExecutor(_PROCESSORS, "listing")
 
 
 def _accelerator() -> ModuleType | None:
@@ -103,23 +103,32 @@ def _maker(directory: int, form: Form | None) -> Callable[[list[str]], bytes]:
         return lambda names: _described(directory, names, form)
     return lambda names: b"".join(
         piece if isinstance(piece, bytes) else _described(directory, piece, form)
-        for piece in _by_two(quick, directory, names)
+        for piece in _shared(quick, directory, names)
     )
 
 
-def _by_two(quick: _Quick, directory: int, names: list[str]) -> _Pieces:
-    """What `quick` makes of these names, the second half of many on another thread, if one is idle."""
-    if len(names) < _MORE or not _idle.acquire(blocking=False):
+def _shared(quick: _Quick, directory: int, names: list[str]) -> _Pieces:
+    """What `quick` makes of these names; the second half of many on another thread, where a processor is idle."""
+    if len(names) < _MORE or not _processors.acquire(blocking=False):
         return quick(directory, names)
-    half = len(names) // 2
     try:
-        other = _helpers.submit(quick, directory, names[half:])
+        if not _processors.acquire(blocking=False):
+            return quick(directory, names)
         try:
-            first = quick(directory, names[:half])
+            return _in_halves(quick, directory, names)
         finally:
-            second = other.result()  # however the first ended: it uses the directory, which is closed then
+            _processors.release()
     finally:
-        _idle.release()
+        _processors.release()
+
+
+def _in_halves(quick: _Quick, directory: int, names: list[str]) -> _Pieces:
+    half = len(names) // 2
+    other = _helpers.submit(quick, directory, names[half:])
+    try:
+        first = quick(directory, names[:half])
+    finally:
+        second = other.result()  # however the first ended: it uses the directory, which is closed then
     return first + second
 
 

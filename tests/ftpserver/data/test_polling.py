@@ -37,10 +37,10 @@ def polling(turns: Turns) -> BusyPolling:
     return made
 
 
-def come(turns: Turns, polling: BusyPolling, after: float, told: int = 1) -> None:
+def come(turns: Turns, polling: BusyPolling, after: float, told: int = 1, commands: bool = True) -> None:
     """Something comes and is carried out in no time."""
     turns.now += after
-    polling.carried_out(turns.now, told)
+    polling.carried_out(turns.now, told, commands)
 
 
 def test_after_a_long_pause_it_sleeps(turns: Turns, polling: BusyPolling) -> None:
@@ -74,7 +74,7 @@ def test_the_time_that_a_command_takes_is_no_pause(turns: Turns, polling: BusyPo
     turns.now += SECONDS / 2
     began = turns.now
     turns.now += 10 * SECONDS  # it is carried out
-    polling.carried_out(began, 1)
+    polling.carried_out(began, 1, commands=True)
     assert not turns.turn()
 
 
@@ -85,5 +85,22 @@ def test_while_several_talk_it_does_not_look(turns: Turns, polling: BusyPolling)
         assert turns.turn()
     turns.now += 0.01
     come(turns, polling, 0)
+    come(turns, polling, SECONDS / 2)
+    assert not turns.turn()
+
+
+def test_data_counts_for_a_moment_after_a_command(turns: Turns, polling: BusyPolling) -> None:
+    come(turns, polling, 1)
+    come(turns, polling, SECONDS / 2)
+    come(turns, polling, SECONDS / 2, commands=False)  # a small file
+    turns.now += SECONDS / 2
+    assert not turns.turn()
+    for _ in range(30):  # a large one
+        come(turns, polling, SECONDS / 2, commands=False)
+    turns.now += SECONDS
+    assert turns.turn()
+    for _ in range(3):
+        come(turns, polling, SECONDS / 2, commands=False)
+        assert turns.turn()
     come(turns, polling, SECONDS / 2)
     assert not turns.turn()

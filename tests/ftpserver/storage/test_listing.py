@@ -56,14 +56,14 @@ def test_few_names_are_sorted_and_many_are_complete(tmp_path: Path) -> None:
     assert sorted(names(tmp_path)) == sorted(f"f{number}" for number in range(3000))
 
 
-@pytest.mark.parametrize("idle", [0, 1])
-def test_half_of_many_names_is_said_by_an_idle_thread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: int
+@pytest.mark.parametrize(("processors", "used"), [(0, 1), (1, 1), (2, 2)])
+def test_half_of_many_names_is_said_by_another_thread_where_a_processor_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, used: int
 ) -> None:
     for number in range(5000):
         (tmp_path / f"f{number}").write_bytes(b"x" * (number % 7))
     (tmp_path / "link").symlink_to("f1")  # left to Python in the middle of it
-    monkeypatch.setattr(module, "_idle", Semaphore(0))
+    monkeypatch.setattr(module, "_processors", Semaphore(0))
     alone = [list(listing(opened(tmp_path), form)) for form in FORMS]
     sayers: set[int] = set()
     quick = module._quick
@@ -73,9 +73,11 @@ def test_half_of_many_names_is_said_by_an_idle_thread(
         return made and (lambda *about: (sayers.add(get_ident()), made(*about))[1])
 
     monkeypatch.setattr(module, "_quick", noted)
-    monkeypatch.setattr(module, "_idle", Semaphore(idle))
+    monkeypatch.setattr(module, "_processors", Semaphore(processors))
     assert [list(listing(opened(tmp_path), form)) for form in FORMS] == alone
-    assert len(sayers) == (0 if module._native is None else 1 + idle)
+    assert len(sayers) == (0 if module._native is None else used)
+    for _ in range(processors):  # all were given back
+        assert module._processors.acquire(blocking=False)
 
 
 def test_an_empty_directory_has_no_chunk(tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_every_chunk_is_whole_lines_and_the_first_is_short(tmp_path: Path) -> No
         assert chunks[0].count(b"\r\n") == 257
         assert all(chunk.endswith(b"\r\n") for chunk in chunks)
         assert sum(chunk.count(b"\r\n") for chunk in chunks) == 3000
-    assert [chunk.count(b"\r\n") for chunk in in_chunks(iter("abc" * 800))] == [257, 2000, 143]
+    assert [chunk.count(b"\r\n") for chunk in in_chunks(iter("abc" * 500))] == [257, 1000, 243]
     assert list(in_chunks(iter(()))) == []
 
 
