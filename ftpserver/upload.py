@@ -173,6 +173,7 @@ class Upload:
             grant.settle(size - self._before, 0)
         else:
             self._check_loan()
+            grant.assure()
             removed = sink.publish(replace=complete and self._replace, durable=self._policy.durable)
             settle_removed(grant, removed, bytes=size, files=1)
         return Fate.STORED if complete else Fate.KEPT

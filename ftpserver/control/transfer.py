@@ -175,6 +175,7 @@ class Transfer:
         job, around, connection = self._job, self._around, self._connection
         assert connection is not None
         if isinstance(job, Receive):
+            outwait = partial(around.patience.wait, self._session.home.name)  # no method of ours: a cycle
             return FileReceiver(
                 around.loop,
                 connection,
@@ -183,9 +184,7 @@ class Transfer:
                 around.pool,
                 self._governor,
                 self._ended,
-                partial(
-                    around.patience.wait, self._session.home.name
-                ),  # no method of ours: that were a cycle
+                outwait,
             )
         if isinstance(job, Send) and not (job.text or self._secure or self._session.deflate):
             return FileSender(around.loop, connection, job.source, around.pool, self._governor, self._ended)

@@ -111,6 +111,12 @@ class Grant(Protocol):
         Raises QuotaExceeded when there is no room for that; the change must then not happen.
         """
 
+    def assure(self) -> None:
+        """See that the books can be written, before a name appears or is replaced for it. Raises LedgerFault.
+
+        A reservation that was written has shown that; one from a stock (stock.py) has not.
+        """
+
     @property
     def covers_all(self) -> bool:
         """Whether it covers every byte and the entry, as if nothing were replaced."""

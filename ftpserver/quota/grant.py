@@ -82,6 +82,7 @@ class SqliteGrant:
         "_offered",
         "_open",
         "_pinned",
+        "_proven",
         "_reserved",
         "_spent",
         "loan",
@@ -95,8 +96,12 @@ class SqliteGrant:
         files: int,
         surplus: int = 0,
         offered: Loan | None = None,
+        proven: bool = True,
     ) -> None:
-        """A grant over `bytes` + `surplus` and `files` that the books already hold for it."""
+        """A grant over `bytes` + `surplus` and `files` that the books already hold for it.
+
+        `proven`: they were written for it, so that it is known that they can be.
+        """
         self._books = books
         self._holder = holder
         self._files = files
@@ -108,6 +113,7 @@ class SqliteGrant:
         self._open = True
         self._in_doubt = False  # its end could not be written
         self._offered = offered  # may be borrowed
+        self._proven = proven
         self.loan: Loan | None = None
         with books.database.exclusive:
             books.grants.add(self)
@@ -118,6 +124,13 @@ class SqliteGrant:
             epoch = self._books.epoch()
             self._books.grow(1)
         self._epoch = epoch
+
+    def assure(self) -> None:
+        """See quota.base.Grant. Another program may have locked the file; whether a disk is full it cannot tell."""
+        if not self._proven:
+            with self._books.database.writing:
+                pass
+            self._proven = True
 
     @property
     def covers_all(self) -> bool:

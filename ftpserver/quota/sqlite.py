@@ -205,7 +205,7 @@ class SqliteTally:
         if (files or loan is not None) and not in_place and not firm:
             entries = max(files, 1)  # as if nothing were replaced: then a loan is not needed yet
             if books.take(bytes + FIRST_SURPLUS, entries, limits):
-                return SqliteGrant(books, self, bytes, entries, FIRST_SURPLUS, offered=loan)
+                return SqliteGrant(books, self, bytes, entries, FIRST_SURPLUS, offered=loan, proven=False)
         surplus = FIRST_SURPLUS if files or loan is not None else 0
         if not surplus or not books.reserve(bytes + surplus, files, limits, margin=surplus * MARGIN):
             surplus = 0

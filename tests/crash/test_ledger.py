@@ -156,6 +156,25 @@ def test_10_locked_in_the_middle_of_an_upload(service: Service) -> None:
         works(service, wire)
 
 
+def test_10_locked_while_there_is_room_in_stock(service: Service) -> None:
+    """A small upload that needs no reservation is written nowhere before its end: it replaces nothing all the same."""
+    service.add_user("eve", quota={"bytes": "1GiB"})
+    home = service.home("eve")
+    with Wire.member(service, "eve") as wire:
+        for name in ("file", "new"):
+            for _ in range(2):  # the second from the stock that the first has left
+                wire.store("STOR file", b"old") >> 226
+            before = {path.name: path.stat() for path in home.iterdir()}
+            with closing(sqlite3.connect(service.state / FILES[0], isolation_level=None)) as shell:
+                shell.execute("BEGIN IMMEDIATE")
+                attempt(wire, f"STOR {name}") >> 451
+                assert {path.name: path.stat() for path in home.iterdir()} == before
+                shell.execute("ROLLBACK")
+            tried_again(wire)
+        wire.store("STOR new", b"new") >> 226
+        agree(wire, home)
+
+
 @pytest.mark.needs("strace")
 def test_10_what_could_not_be_booked_is_not_done(service: Service, tmp_path: Path) -> None:
     """The ledger can be locked, but not a page of it be written: its disk is full."""

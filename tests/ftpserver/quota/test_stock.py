@@ -1,12 +1,15 @@
 """Room held in advance: it saves transactions and never refuses anybody, nor lets anybody pass a limit."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ftpserver.quota import stock
-from ftpserver.quota.base import HomeBusy, Limits, Loan, QuotaExceeded, Uncounted, Usage
+from ftpserver.quota.base import HomeBusy, LedgerFault, Limits, Loan, QuotaExceeded, Uncounted, Usage
+from ftpserver.quota.database import FILE_NAME
 from ftpserver.quota.sqlite import SqliteLedger
 from ftpserver.quota.stock import Stock
 from ftpserver.storage.base import Identity
@@ -81,6 +84,24 @@ def test_a_small_upload_is_one_transaction(stocking: SqliteLedger, state: Path) 
     assert stocking._database.connection.total_changes == rows + 1
     assert tally.usage() == tally.usage_lately() == Usage(4196, 2)
     assert tally.changes() == before + 1
+
+
+def test_a_promise_out_of_it_is_assured_before_anything_is_done(stocking: SqliteLedger, state: Path) -> None:
+    tally = stocking.open("/h", LIMITS)
+    count(tally)
+    tally.reserve(files=1).settle(100, 1)
+    promised, reserved = tally.reserve(files=1), tally.reserve(bytes=2 * stock.BYTES, files=1)
+    promised.assure()
+    again = tally.reserve(files=1)
+    with closing(sqlite3.connect(state / FILE_NAME, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerFault):
+            again.assure()
+        promised.assure()
+        reserved.assure()
+        shell.execute("ROLLBACK")
+    for grant in (promised, reserved, again):
+        grant.release()
 
 
 def test_what_is_on_the_disk_is_always_covered_by_what_others_see(
