@@ -18,6 +18,7 @@ import stat
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from itertools import islice
@@ -109,17 +110,21 @@ def _maker(directory: int, form: Form | None) -> Callable[[list[str]], bytes]:
 
 def _shared(quick: _Quick, directory: int, names: list[str]) -> _Pieces:
     """What `quick` makes of these names; the second half of many on another thread, where a processor is idle."""
-    if len(names) < _MORE or not _processors.acquire(blocking=False):
+    if len(names) < _MORE:
         return quick(directory, names)
+    with _processor() as ours, _processor() as another:
+        return _in_halves(quick, directory, names) if ours and another else quick(directory, names)
+
+
+@contextmanager
+def _processor() -> Iterator[bool]:
+    """Whether there is a processor that no other listing uses; it is this one's as long as this lasts."""
+    had = _processors.acquire(blocking=False)
     try:
-        if not _processors.acquire(blocking=False):
-            return quick(directory, names)
-        try:
-            return _in_halves(quick, directory, names)
-        finally:
-            _processors.release()
+        yield had
     finally:
-        _processors.release()
+        if had:
+            _processors.release()
 
 
 def _in_halves(quick: _Quick, directory: int, names: list[str]) -> _Pieces:
