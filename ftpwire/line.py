@@ -57,9 +57,8 @@ class LineReader:
         """Take bytes and return the lines they complete, without their ends; None is an over-long line."""
         if (  # the usual case: one whole line, nothing held, no Telnet (0xFF is not ASCII)
             data.isascii()
-            and data.find(b"\n") == len(data) - 1 <= self._limit
+            and 0 <= data.find(b"\n") == len(data) - 1 <= self._limit
             and not (self._held or self._escape or self._overlong)
-            and data
         ):
             return [data[:-2] if data.endswith(b"\r\n") else data[:-1]]
         if self._escape or _IAC in data:

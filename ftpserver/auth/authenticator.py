@@ -88,6 +88,6 @@ class Authenticator:
     def _closed(self, account: Account) -> str | None:
         if not account.enabled:
             return "the account is disabled"
-        if account.expires is not None and not account.active(datetime.now(UTC)):
+        if not account.active(datetime.now(UTC)):
             return "the account has expired"
         return None

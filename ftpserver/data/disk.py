@@ -14,10 +14,8 @@ LONG = 0.02
 _TRUSTED = 1.0
 _DISTRUSTED = 5.0
 
-_quick: dict[
-    int, tuple[bool, float]
-] = {}  # devices, whether writes to them are quick, and until when that is known
-
+# Devices, whether writes to them are quick, and until when that is known.
+_quick: dict[int, tuple[bool, float]] = {}
 _some_slow_until = 0.0
 
 

@@ -32,7 +32,7 @@ def acknowledge(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-class _Crowd:
+class _Movers:
     """The movers of this process.
 
     Their number is no attribute of `Mover`: a class that changes makes Python look up its methods anew.
@@ -44,7 +44,7 @@ class _Crowd:
         self.running = 0
 
 
-CROWD = _Crowd()
+MOVERS = _Movers()
 """How many movers have begun and not ended."""
 
 
@@ -68,7 +68,7 @@ class Mover:
 
     def start(self) -> None:
         """Begin; small work may be done, and `on_end` called, before this returns."""
-        CROWD.running += 1
+        MOVERS.running += 1
         self._run()
 
     def nudge(self) -> None:
@@ -79,7 +79,7 @@ class Mover:
     def stop(self) -> None:
         """Touch nothing any more and do not call `on_end`."""
         if self._on_end is not None:
-            CROWD.running -= 1
+            MOVERS.running -= 1
         self._on_end = None
         self._rest()
 
@@ -96,7 +96,7 @@ class Mover:
     @staticmethod
     def share() -> int:
         """How many bytes to move in one step, where the kernel does the work; else `STEP` at most."""
-        return _TURN // max(1, min(STEPS_A_TURN, CROWD.running))
+        return _TURN // max(1, min(STEPS_A_TURN, MOVERS.running))
 
     def _run(self) -> None:
         try:
@@ -182,5 +182,5 @@ class Mover:
         self._rest()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
-            CROWD.running -= 1
+            MOVERS.running -= 1
             on_end(error)

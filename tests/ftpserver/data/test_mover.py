@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ftpserver.data.mover import CROWD, STEP, STEPS_A_TURN, Mover
+from ftpserver.data.mover import MOVERS, STEP, STEPS_A_TURN, Mover
 from ftpserver.data.pace import Pace
 from tests.ftpserver.data.conftest import Ends, Pair, turn, until
 
@@ -144,18 +144,18 @@ def test_the_parts_to_fill_in_are_asked_for(loop: asyncio.AbstractEventLoop, pai
 
 
 def test_many_share_a_turn_of_the_loop(loop: asyncio.AbstractEventLoop, pair: Pair) -> None:
-    before, alone = CROWD.running, Mover.share()
+    before, alone = MOVERS.running, Mover.share()
     waiting = [Reader(loop, pair()[0], None, Ends()) for _ in range(20)]
     for mover in waiting:
         mover.start()
-    assert CROWD.running == before + 20
+    assert MOVERS.running == before + 20
     assert Mover.share() < alone == 4 * STEP
     assert STEPS_A_TURN * Mover.share() <= 4 * STEP
     for mover in waiting:
         mover.nudge()
-    assert CROWD.running == before + 20
+    assert MOVERS.running == before + 20
     for mover in waiting:
         mover.stop()
         mover.nudge()
         mover.stop()
-    assert CROWD.running == before
+    assert MOVERS.running == before
