@@ -191,14 +191,14 @@ class Visit:
             return self.script.context.wrap_socket(data, server_side=True, suppress_ragged_eofs=False)
         return data
 
-    def send_data(self, data: bytes) -> None:
-        """Answer a download or listing: 150, the bytes from the REST offset, 226."""
+    def send_data(self, data: bytes, reply: str = "226 done") -> None:
+        """Answer a download or listing: 150, the bytes from the REST offset, and the final reply."""
         self.say("150 here it comes")
         with self.accept() as channel:
             channel.sendall(data[self.offset :])
             end_data(channel)
         self.offset = 0
-        self.say("226 done")
+        self.say(reply)
 
     def receive_data(self) -> bytes:
         """Answer an upload: 150, all bytes, without the final reply."""

@@ -19,13 +19,7 @@ from tests.ftpclient.test_shell import environment
 
 
 def test_no_226_is_no_success(script: Script, join: Join) -> None:
-    def retr(visit: Visit, _: str) -> None:
-        visit.say("150 here")
-        with visit.accept() as channel:
-            channel.sendall(b"half of it")
-        visit.say("426 disk trouble")
-
-    script.answers["RETR"] = retr
+    script.answers["RETR"] = lambda visit, _: visit.send_data(b"half of it", "426 disk trouble")
     with pytest.raises(TransferCut, match="disk trouble"):
         join().retrieve("f", io.BytesIO())
 

@@ -10,7 +10,7 @@ from ftpclient.errors import FtpError, NotFound, TransferCut, VerificationFailed
 from ftpclient.meter import SilentMeter
 from ftpclient.part import part_path
 from ftpclient.transfer import OVERLAP, get_file, put_file
-from tests.ftpclient.peers import Foreign, Join, Script, Visit
+from tests.ftpclient.peers import Foreign, Join, Script
 
 CONTENT = os.urandom(300_000)
 
@@ -115,13 +115,7 @@ def test_a_new_upload_needs_nothing_to_continue(client: Client, foreign: Foreign
 def test_a_cut_download_is_kept_as_a_part_and_continued(script: Script, join: Join, tmp_path: Path) -> None:
     script.files["f"] = CONTENT
 
-    def cut(visit: Visit, _: str) -> None:
-        visit.say("150 here")
-        with visit.accept() as channel:
-            channel.sendall(CONTENT[:200_000])
-        visit.say("426 sorry")
-
-    script.answers["RETR"] = cut
+    script.answers["RETR"] = lambda visit, _: visit.send_data(CONTENT[:200_000], "426 sorry")
     client = join()
     with pytest.raises(TransferCut):
         get_file(client, "f", tmp_path / "f")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.ftpclient.cli.program import run
-from tests.ftpclient.peers import Foreign, Script, Visit
+from tests.ftpclient.peers import Foreign, Script
 
 
 def test_a_partial_file_is_continued(foreign: Foreign, here: Path) -> None:
@@ -57,13 +57,7 @@ def test_a_download_goes_through_a_pipe_that_has_a_path(foreign: Foreign, here: 
 
 
 def test_what_is_kept_of_a_cut_download_is_said(script: Script, here: Path) -> None:
-    def retr(visit: Visit, _: str) -> None:
-        visit.say("150 here")
-        with visit.accept() as channel:
-            channel.sendall(b"half of it")
-        visit.say("426 disk trouble")
-
-    script.answers["RETR"] = retr
+    script.answers["RETR"] = lambda visit, _: visit.send_data(b"half of it", "426 disk trouble")
     done = run(here, "get", f"ada@127.0.0.1:{script.port}/f")
     assert done.returncode == 10
     assert "what has come is kept: the same command with -c" in done.stderr

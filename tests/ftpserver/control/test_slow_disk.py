@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,19 +40,22 @@ class Place:
 
     def become_slow(self) -> None:
         """Let one write take long, so that the service knows what disk this is."""
-        with Wire.member(self.service, "ada") as wire, wire.extended() as data:
-            wire.say("STOR slow") >> 150
-            with self.disk.standing_still():
-                data.sendall(b"x" * MIB)
-                self.writes()
+        with Wire.member(self.service, "ada") as wire:
+            with self.standing_still_for(wire, "slow") as data:
                 threading.Event().wait(0.1)  # no waiting for luck: it is to take long
             data.close()
             wire.hear() >> 226
             wire.say("DELE slow") >> 250
 
-    def writes(self) -> None:
-        """Wait until the service is about to write."""
-        until(lambda: writers(self.pid) > 0, "nobody writes")
+    @contextmanager
+    def standing_still_for(self, wire: Wire, name: str) -> Iterator[socket.socket]:
+        """Begin an upload; as long as this lasts the disk stands still and a thread writes. The data stays open."""
+        data = wire.extended()
+        wire.say(f"STOR {name}") >> 150
+        with self.disk.standing_still():
+            data.sendall(b"x" * MIB)
+            until(lambda: writers(self.pid) > 0, "nobody writes")
+            yield data
 
 
 @pytest.fixture
@@ -65,11 +69,7 @@ def _upload(place: Place, during: Callable[[Wire, socket.socket], None]) -> Wire
     """Begin an upload and do something while a thread writes; returns the connection after that."""
     place.become_slow()
     wire = Wire.member(place.service, "ada")
-    data = wire.extended()
-    wire.say("STOR file") >> 150
-    with place.disk.standing_still():
-        data.sendall(b"x" * MIB)
-        place.writes()
+    with place.standing_still_for(wire, "file") as data:
         during(wire, data)
         with Wire.greeted(place.service) as other:  # whose commands come after, so that was seen
             other.say("NOOP") >> 200
@@ -153,11 +153,7 @@ def _refuses(place: Place) -> bool:
 def test_a_shutdown_waits_for_the_write(place: Place) -> None:
     place.become_slow()
     wire = Wire.member(place.service, "ada")
-    data = wire.extended()
-    wire.say("STOR file") >> 150
-    with place.disk.standing_still():
-        data.sendall(b"x" * MIB)
-        place.writes()
+    with place.standing_still_for(wire, "file") as data:
         os.kill(place.pid, signal.SIGTERM)
         until(lambda: _refuses(place), "people are still let in")
     wire.hear() >> 426
