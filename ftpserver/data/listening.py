@@ -10,6 +10,7 @@ all of that is known here. It is a few microseconds in every transfer and every 
 import asyncio
 import errno
 import logging
+import select
 import socket
 from collections.abc import Callable
 
@@ -68,13 +69,21 @@ class Acceptor:
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 logger.error("%s was not accepted: %s", self._what, error.strerror)
-                self.rest(self._rest_seconds, self.resume)
+                self.pause()
+                self._loop.call_later(self._rest_seconds, self.resume)
             return None
 
-    def rest(self, seconds: float, then: Callable[[], object]) -> None:
-        """Watch nothing until `then` is called, which should `resume`."""
+    def awaited(self) -> bool:
+        """Whether a connection waits to be taken."""
+        if self._listening.fileno() < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._listening.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    def pause(self) -> None:
+        """Watch nothing for now."""
         self._loop.remove_reader(self._listening.fileno())
-        self._loop.call_later(seconds, then)
 
     def resume(self) -> bool:
         """Watch again; False when it was closed meanwhile."""

@@ -50,10 +50,12 @@ def test_an_acceptor_rests_and_goes_on_and_ends_with_its_socket() -> None:
     taken: list[tuple[socket.socket, RawAddress] | None] = []
     acceptor: Acceptor = Acceptor(loop, listening, lambda: taken.append(acceptor.take()), "a connection", 0.1)
     assert acceptor.take() is None
+    assert not acceptor.awaited()
     with socket.create_connection(listening.getsockname()) as client:
-        acceptor.rest(60, lambda: None)
+        acceptor.pause()
         loop.run_until_complete(asyncio.sleep(0.01))
         assert taken == []
+        assert acceptor.awaited()
         assert acceptor.resume()
         loop.run_until_complete(asyncio.sleep(0.01))
         assert [None if one is None else one[1] for one in taken] == [client.getsockname()]
@@ -62,4 +64,5 @@ def test_an_acceptor_rests_and_goes_on_and_ends_with_its_socket() -> None:
                 one[0].close()
     acceptor.close()
     assert not acceptor.resume()
+    assert not acceptor.awaited()
     loop.close()
