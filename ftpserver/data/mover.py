@@ -101,11 +101,16 @@ class Mover:
     def _run(self) -> None:
         try:
             self._step()
-        except ssl.SSLWantReadError:
+        except Exception as error:
+            self._meet(error)
+
+    def _meet(self, error: Exception) -> None:
+        """A step has met with this: wait for what it says, or end."""
+        if isinstance(error, ssl.SSLWantReadError):
             self._await_readable()
-        except (BlockingIOError, ssl.SSLWantWriteError):
+        elif isinstance(error, BlockingIOError | ssl.SSLWantWriteError):
             self._await_writable_or_readable()
-        except Exception as error:  # whatever it is, it ends this transfer and is told to its owner
+        else:  # whatever it is, it ends this transfer and is told to its owner
             self._end(error)
 
     def _step(self) -> None:

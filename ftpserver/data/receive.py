@@ -13,6 +13,7 @@ import errno
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Protocol
@@ -27,6 +28,16 @@ DRAIN_BYTES = 256 * 1024 * 1024
 # How a reading ended, as values: an exception that is kept keeps the frames of all who called.
 _LULL = BlockingIOError()
 _END = EOFError()
+
+
+class _ThreadBuffers(threading.local):
+    """A buffer for each thread of the crew: what waits for a thread needs none."""
+
+    def __init__(self) -> None:
+        self.own = memoryview(bytearray(STEP))
+
+
+_CREW_BUFFERS = _ThreadBuffers()
 
 
 class Target(Protocol):
@@ -80,24 +91,31 @@ class FileReceiver(WritingMover):
         self._secure = isinstance(connection, ssl.SSLSocket)
         self._most = STEP if convert is None else min(STEP, convert.step)
 
+    def _may_labour(self) -> bool:
+        """See HeavyMover; what Python converts is no work for several threads."""
+        return self._convert is None and not self._held and self._outcome is None and self._disk_is_quick()
+
     def _step_with(self, buffer: memoryview) -> None:
         try:
             if self._receive(buffer):
                 self._go_on()
         except Obstacle as obstacle:
-            self._rest()
-            if self._outwait is not None:
-                future = self._outwait(obstacle.remove)
-            else:
-                future = self._loop.run_in_executor(None, obstacle.remove)
-            future.add_done_callback(self._removed)
+            self._have_removed(obstacle)
+
+    def _have_removed(self, obstacle: Obstacle) -> None:
+        self._rest()
+        if self._outwait is not None:
+            future = self._outwait(obstacle.remove)
+        else:
+            future = self._loop.run_in_executor(None, obstacle.remove)
+        future.add_done_callback(self._removed)
 
     def _removed(self, future: "asyncio.Future[None]") -> None:
         if self._may_go_on(future):
             self._run()
 
     def _receive(self, buffer: memoryview) -> bool:
-        """Read and write; False when it rests now, for its pace or for a thread that writes."""
+        """Read and write; False when it rests now, for its pace or for a thread that works for it."""
         if self._held:
             held, self._held = self._held, b""
             if not self._store(held):
@@ -111,13 +129,33 @@ class FileReceiver(WritingMover):
         if not count:
             return True
         self._count(count)
-        if self._secure:
-            acknowledge(self.connection)
         data = buffer[:count]
         if self._store(data if self._convert is None else self._convert.convert(data.tobytes())):
             return True
         self._forget_lull()
         return False
+
+    def _labour(self, allowed: int) -> None:
+        """See HeavyMover: read and write until there is no more."""
+        buffer = _CREW_BUFFERS.own
+        while self._moved_away < allowed and self._outcome is None:
+            count = self._fill(buffer, min(self._most, allowed - self._moved_away))
+            if count:
+                self._moved_away += count
+                data = buffer[:count]
+                self._cover(data)
+                self._write_now(data)
+
+    def _labour_ended(self) -> None:
+        """See HeavyMover."""
+        self._go_on()
+
+    def _meet(self, error: Exception) -> None:
+        """See Mover; a step of the crew may meet with an obstacle."""
+        if isinstance(error, Obstacle):
+            self._have_removed(error)
+        else:
+            super()._meet(error)
 
     def _forget_lull(self) -> None:
         """A thread writes now: more may have come when it is done."""
@@ -138,6 +176,8 @@ class FileReceiver(WritingMover):
             self._outcome = _LULL
         except OSError as error:
             self._outcome = error
+        if filled and self._secure:
+            acknowledge(self.connection)
         return filled
 
     def _go_on(self) -> None:
@@ -182,12 +222,15 @@ class FileReceiver(WritingMover):
         """Ask for the room and write; whether it is written, see `_write`."""
         if not data:
             return True
+        self._cover(data)
+        return self._write(data)
+
+    def _cover(self, data: "bytes | memoryview") -> None:
         try:
             self._target.cover(self._position + len(data))
         except Obstacle:
             self._held = bytes(data)
             raise
-        return self._write(data)
 
     def _await_writable_or_readable(self) -> None:
         self._await_readable()

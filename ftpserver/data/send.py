@@ -10,10 +10,12 @@ What has to come from a disk first is fetched on a thread: a slow disk keeps nob
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Protocol
 
+from ftpserver.data.heavy import HeavyMover
 from ftpserver.data.mover import STEP, Mover, OnEnd
 from ftpserver.data.pace import Governor
 from ftpserver.data.text import ToNetwork
@@ -145,10 +147,10 @@ class MadeChunks:
         return text if self._translate is None else self._translate(text)
 
 
-class ChunkSender(Mover):
+class ChunkSender(HeavyMover):
     """Sends what `chunks` makes."""
 
-    __slots__ = ("_chunk", "_chunks", "_offered", "_pool")
+    __slots__ = ("_chunk", "_chunks", "_ended", "_offered", "_pool", "_secure")
 
     def __init__(
         self,
@@ -163,39 +165,58 @@ class ChunkSender(Mover):
         self._chunks = chunks
         self._pool = pool
         self._chunk = memoryview(b"")
+        self._ended = False  # there are no more chunks
         self._offered = 0  # bytes that the connection was asked to take and did not
+        self._secure = isinstance(connection, ssl.SSLSocket)
 
     def _step(self) -> None:
-        budget = min(STEP, self.share())
-        while True:
-            if not self._chunk and not self._next_chunk():
-                return
+        if self._away:  # this call was due already when that began
+            return
+        if not self._load():
+            self._labour_ended()
+            return
+        if self._labours():
+            return
+        allowed = self._offered or self._allowance(min(STEP, self.share()))
+        if not allowed:
+            return
+        try:
+            self._labour(allowed)
+        finally:
+            count, self._moved_away = self._moved_away, 0
+            self._count(count)
+        self._labour_ended()
+
+    def _may_labour(self) -> bool:
+        """See HeavyMover; without TLS a step is hardly work."""
+        return self._secure
+
+    def _labour(self, allowed: int) -> None:
+        """See HeavyMover: send so many bytes, unless the chunks end before or the next one has to be waited for."""
+        while self._load() and self._moved_away < allowed:
             # What TLS did not take must be offered again with no fewer bytes, whatever the pace says by now.
-            allowed = self._offered or self._allowance(len(self._chunk))
-            if not allowed:
-                return
-            self._offered = allowed
-            sent = self.connection.send(self._chunk[:allowed])
+            self._offered = self._offered or min(len(self._chunk), allowed - self._moved_away)
+            sent = self.connection.send(self._chunk[: self._offered])
             self._offered = 0
             self._chunk = self._chunk[sent:]
-            self._count(sent)
-            budget -= sent
-            if budget <= 0:
-                self._await_writable()
-                return
+            self._moved_away += sent
 
-    def _next_chunk(self) -> bool:
-        """Whether there is a chunk to send now; if not, the sender has ended or a thread makes one."""
-        if self._chunks.blocking:
-            self._rest()
-            future = self._loop.run_in_executor(self._pool, self._chunks.next)
-            future.add_done_callback(self._made)
-            return False
-        self._chunk = memoryview(self._chunks.next())
-        if not self._chunk:
+    def _load(self) -> bool:
+        """Whether there is a chunk to send now."""
+        if not self._chunk and not self._chunks.blocking:
+            self._chunk = memoryview(self._chunks.next())
+            self._ended = not self._chunk
+        return bool(self._chunk)
+
+    def _labour_ended(self) -> None:
+        """See HeavyMover."""
+        if self._ended:
             self._end(None)
-            return False
-        return True
+        elif self._chunk or not self._chunks.blocking:
+            self._await_writable()
+        else:
+            self._rest()
+            self._loop.run_in_executor(self._pool, self._chunks.next).add_done_callback(self._made)
 
     def _made(self, future: "asyncio.Future[bytes]") -> None:
         if not self._may_go_on(future):

@@ -1,24 +1,23 @@
 """What a mover does that writes to a disk: it has buffers, threads and ends of its own.
 
-A write is mostly a copy in memory, and is done at once: having a thread do it costs a third more of processor time,
-and no upload was faster for it, one alone as little as fifty together (measured on two cores; more cores are used
-by more processes). On a disk that is not known to be quick (disk.py) it may take long, and everybody would wait:
-there a thread writes. A few bytes are no reason to look what is known of their disk, as long as none is known as slow.
+A write is mostly a copy in memory, and is done at once: having a thread do it alone costs a third more of processor
+time, and no upload was faster for it (the crew of heavy.py reads as well, and writes only where it does not wait). On a
+disk that is not known to be quick (disk.py) it may take long, and everybody would wait: there a thread writes. A few
+bytes are no reason to look what is known of their disk, as long as none is known as slow.
 
-A thread's write is under way until it has come to its end, whatever happens to the transfer meanwhile: the number of
-a descriptor that is closed under it is soon another file's, and bytes that land after the settling are in no book. So
-`stop_and_then` waits for it. Meanwhile nothing is read, and whoever looks for a client that stands still
-(deadlines.py) sees by `waits_for_disk` that it is not the client.
+A thread's write is under way until it has come to its end, whatever happens to the transfer meanwhile: bytes that land
+after the settling are in no book. So `stop_and_then` waits for it. Meanwhile nothing is read, and whoever looks for a
+client that stands still (deadlines.py) sees by `waits_for_disk` that it is not the client.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
 from concurrent.futures import Executor
 
 from ftpserver.data.buffers import Buffers
 from ftpserver.data.disk import device_of, is_quick, note, some_are_slow, write
-from ftpserver.data.mover import STEP, Mover, OnEnd
+from ftpserver.data.heavy import HeavyMover
+from ftpserver.data.mover import STEP, OnEnd
 from ftpserver.data.pace import Governor
 
 SMALL = 64 * 1024
@@ -27,10 +26,10 @@ BUFFERS = Buffers(6, STEP)
 """Fewer than the service has threads: the writes to a disk that stands still leave some to other work."""
 
 
-class WritingMover(Mover):
+class WritingMover(HeavyMover):
     """A mover that fills a file; a subclass implements `_step_with`."""
 
-    __slots__ = ("_buffer", "_device", "_file", "_pool", "_position", "_slow", "_then", "_waits", "_writes")
+    __slots__ = ("_buffer", "_device", "_file", "_pool", "_position", "_slow", "_waits")
 
     def __init__(
         self,
@@ -49,13 +48,11 @@ class WritingMover(Mover):
         self._slow = False  # a write of this one took long
         self._buffer: memoryview | None = None
         self._waits = False  # for a buffer
-        self._writes = False  # on a thread, out of the buffer or with it as the permit
-        self._then: Callable[[], None] | None = None
 
     @property
     def waits_for_disk(self) -> bool:
         """See Mover."""
-        return self._writes or self._waits
+        return self._away or self._waits
 
     def stop(self) -> None:
         """See Mover; a write that is under way goes on."""
@@ -64,14 +61,6 @@ class WritingMover(Mover):
             self._waits = False
             BUFFERS.forget(self)
         self._let_go()
-
-    def stop_and_then(self, then: Callable[[], None]) -> None:
-        """See Mover."""
-        self.stop()
-        if self._writes:
-            self._then = then
-        else:
-            then()
 
     def take_buffer(self, buffer: memoryview) -> None:
         """See Taker."""
@@ -84,7 +73,7 @@ class WritingMover(Mover):
         raise NotImplementedError
 
     def _step(self) -> None:
-        if self._writes or self._waits:  # this call was due already when that began
+        if self._away or self._waits or self._labours():  # the first two: the call was due when that began
             return
         buffer = self._buffer or self._take()
         if buffer is None:
@@ -108,7 +97,7 @@ class WritingMover(Mover):
         return None
 
     def _let_go(self) -> None:
-        if self._buffer is not None and not self._writes:
+        if self._buffer is not None and not self._away:  # away: with it, or with it as the permit
             buffer, self._buffer = self._buffer, None
             BUFFERS.give_back(buffer)
 
@@ -127,17 +116,25 @@ class WritingMover(Mover):
         if (count >= SMALL or self._slow or some_are_slow()) and self._may_take_long(count) and BUFFERS.left:
             self._rest()
             writing = self._loop.run_in_executor(self._pool, write, self._file, data, self._position)
-            self._writes = True
+            self._away = True
+            self._position += count
             writing.add_done_callback(self._written)
-        else:
-            long = write(self._file, data, self._position)
-            if long or self._device >= 0:  # else it is no time to ask which disk this is
-                self._note(long)
-        self._position += count
-        return not self._writes
+            return False
+        self._write_now(data)
+        return True
+
+    def _write_now(self, data: "bytes | memoryview") -> None:
+        long = write(self._file, data, self._position)
+        self._position += len(data)
+        if long or self._device >= 0:  # else it is no time to ask which disk this is
+            self._note(long)
 
     def _known_as_slow(self) -> bool:
         return self._slow or (some_are_slow() and is_quick(self._disk()) is False)
+
+    def _disk_is_quick(self) -> bool:
+        """Whether that is known, without looking."""
+        return self._device >= 0 and not self._slow and is_quick(self._device) is True
 
     def _may_take_long(self, count: int) -> bool:
         quick = is_quick(self._disk())
@@ -148,12 +145,13 @@ class WritingMover(Mover):
         note(self._disk(), long)
 
     def _written(self, writing: "asyncio.Future[bool]") -> None:
-        """A thread has written: go on, or let the end come that waits for this."""
-        self._writes = False
-        self._let_go()
-        if self._then is not None:
-            then, self._then = self._then, None
-            then()
-        elif self._may_go_on(writing):
+        """A thread has written: go on."""
+        if self._come_back() and self._may_go_on(writing):
             self._note(writing.result())
             self._run()
+
+    def _come_back(self) -> bool:
+        """See HeavyMover; the buffer is free again."""
+        self._away = False
+        self._let_go()
+        return super()._come_back()

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -17,6 +18,7 @@ from types import FrameType
 import uvloop
 
 from ftpserver.config.settings import Settings
+from ftpserver.data.crew import CREW
 from ftpserver.data.mover import STEPS_A_TURN
 from ftpserver.data.polling import BusyPolling
 from ftpserver.data.watch import WatchingLoop
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _DESCRIPTORS_A_SESSION = 3
 _SWITCH_SECONDS = 0.0005  # a thread that makes a listing gives the loop its turn so soon
+_MOST_CREW = 8  # more threads would wait for Python's lock
 _GARBAGE = (10_000, 20, 20)  # what a transfer makes goes without a search for cycles
 
 
@@ -57,6 +60,7 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
     loop = WatchingLoop(running, polling=polling)  # type: ignore[abstract]  # as much of one as we use
     data_loop = WatchingLoop(running, STEPS_A_TURN, polling, commands=False)  # type: ignore[abstract]
     stopped = asyncio.Event()
+    CREW.begin(running, min(_MOST_CREW, len(os.sched_getaffinity(0)) // seat.of))
     service = Service(loop, data_loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)
     try:
@@ -65,6 +69,7 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
         await stopped.wait()
     finally:
         await service.close()
+        CREW.end()
         loop.stop_watching()
         data_loop.stop_watching()
         await asyncio.sleep(0)  # let what was called back by the end be carried out
