@@ -17,7 +17,7 @@ from ftpserver.quota.base import Limits
 from ftpserver.quota.sqlite import SqliteLedger
 from tests.books import agree, disk, in_force, until
 from tests.crash.injection import Strace
-from tests.ftpserver.crew import only
+from tests.ftpserver.workforce import only
 from tests.service import Service
 from tests.wire import Heard, Wire
 

@@ -12,7 +12,7 @@ import pytest
 from tests.books import agree, disk, in_force, nothing_stray, until
 from tests.crash.injection import Strace
 from tests.crash.test_kill import BEFORE, CHANGED, CHANGES, NEW, prepare, steps, what_is_there
-from tests.ftpserver.crew import only, pids, wait_until_gone
+from tests.ftpserver.workforce import only, pids, wait_until_gone
 from tests.sampler import Sampler
 from tests.service import Service
 from tests.wire import Wire

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.books import agree, books, until
-from tests.ftpserver.crew import only
+from tests.ftpserver.workforce import only
 from tests.sampler import Sampler
 from tests.service import PATIENCE, Service
 from tests.wire import Wire

@@ -9,7 +9,7 @@ import pytest
 
 from ftpserver.state.presence import open_presence
 from tests.ftpserver.cli.conftest import Run
-from tests.ftpserver.crew import only, pids
+from tests.ftpserver.workforce import only, pids
 from tests.service import PASSWORD, Service
 from tests.wire import Wire
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ftpserver.service.admin import FOLDER, AdminSocket, NoService, Unanswered, ask, prepare
-from tests.ftpserver.crew import only, pids, wait_until_gone
+from tests.ftpserver.workforce import only, pids, wait_until_gone
 from tests.service import PASSWORD, PATIENCE, Service
 from tests.wire import Wire, everything
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ftpserver.service.admin import ask
-from tests.ftpserver.crew import only, pids, started, state, wait_until_gone
+from tests.ftpserver.workforce import only, pids, started, state, wait_until_gone
 from tests.service import PASSWORD, PATIENCE, Service
 from tests.wire import Wire, everything
 
@@ -20,7 +20,7 @@ NUMBERS = [1, 2]
 MIB = 1024 * 1024
 
 
-def crew(folder: Path, workers: int = 2, **settings: object) -> Service:
+def workforce(folder: Path, workers: int = 2, **settings: object) -> Service:
     """A service with ada and bob, not started."""
     service = Service(folder / "service", {"workers": workers, **settings})
     service.add_user("ada", quota={"bytes": "1MiB"})
@@ -66,7 +66,7 @@ def adjacent_ports() -> int:
 
 
 def test_one_worker_is_this_very_process(tmp_path: Path) -> None:
-    with crew(tmp_path, workers=1) as service:
+    with workforce(tmp_path, workers=1) as service:
         assert service.process is not None
         pid = service.process.pid
         assert Path(f"/proc/{pid}/task/{pid}/children").read_text() == ""
@@ -76,7 +76,7 @@ def test_one_worker_is_this_very_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_every_worker_serves_the_one_port_and_signs_its_log(tmp_path: Path, count: int) -> None:
-    with crew(tmp_path, workers=count) as service:
+    with workforce(tmp_path, workers=count) as service:
         assert len(service.addresses) == 1
         assert sorted(pids(service)) == list(range(1, count + 1))
         numbers = set()
@@ -91,7 +91,7 @@ def test_every_worker_serves_the_one_port_and_signs_its_log(tmp_path: Path, coun
 
 
 def test_the_command_line_says_how_many(tmp_path: Path) -> None:
-    service = crew(tmp_path, workers=1)
+    service = workforce(tmp_path, workers=1)
     with started(service, "--workers", "3") as process:
         assert len(pids(service)) == 3
         process.terminate()
@@ -100,7 +100,7 @@ def test_the_command_line_says_how_many(tmp_path: Path) -> None:
 
 def test_connections_are_spread(tmp_path: Path) -> None:
     """How evenly depends on the machine; that everybody gets some does not."""
-    with crew(tmp_path) as service:
+    with workforce(tmp_path) as service:
         wires = [Wire.greeted(service)]
         while not all(answer["sessions"] for answer in ask(service.state, {"do": "who"})):
             wires.append(Wire.greeted(service))
@@ -111,7 +111,7 @@ def test_connections_are_spread(tmp_path: Path) -> None:
 
 def test_each_has_its_own_part_of_the_passive_ports(tmp_path: Path) -> None:
     port = adjacent_ports()
-    with crew(tmp_path, passive={"ports": f"{port}-{port + 1}"}) as service:
+    with workforce(tmp_path, passive={"ports": f"{port}-{port + 1}"}) as service:
         for number in NUMBERS:
             with member(service, number) as wire:
                 assert wire.passive()[1] == port + number - 1
@@ -120,7 +120,7 @@ def test_each_has_its_own_part_of_the_passive_ports(tmp_path: Path) -> None:
 
 
 def test_fewer_ports_than_workers_is_a_fault(tmp_path: Path) -> None:
-    done = crew(tmp_path, workers=3, passive={"ports": "50000-50001"}).run("serve", check=False)
+    done = workforce(tmp_path, workers=3, passive={"ports": "50000-50001"}).run("serve", check=False)
     assert done.returncode == 1
     assert "passive.ports: 2 are too few for 3 workers" in done.stderr
     assert "Traceback" not in done.stderr
@@ -130,7 +130,7 @@ def test_fewer_ports_than_workers_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_sessions_are_counted_together(tmp_path: Path) -> None:
-    with crew(tmp_path, limits={"sessions": 2}) as service:
+    with workforce(tmp_path, limits={"sessions": 2}) as service:
         one, two = member(service, 1), member(service, 2)
         for number in NUMBERS:
             assert "as many sessions" in refused(service, number)
@@ -141,7 +141,7 @@ def test_sessions_are_counted_together(tmp_path: Path) -> None:
 
 
 def test_sessions_of_a_user_are_counted_together(tmp_path: Path) -> None:
-    with crew(tmp_path, limits={"sessions_per_user": 2}) as service:
+    with workforce(tmp_path, limits={"sessions_per_user": 2}) as service:
         one, two = member(service, 1), member(service, 2)
         for number in NUMBERS:
             with only(service, number), Wire.greeted(service) as wire:
@@ -155,7 +155,7 @@ def test_sessions_of_a_user_are_counted_together(tmp_path: Path) -> None:
 
 
 def test_an_accounts_own_limit_is_counted_together(tmp_path: Path) -> None:
-    with crew(tmp_path) as service:
+    with workforce(tmp_path) as service:
         service.add_user("eve", limits={"sessions": 1})
         with member(service, 1, "eve"), only(service, 2), Wire.greeted(service) as wire:
             wire.say("USER eve") >> 331
@@ -163,14 +163,14 @@ def test_an_accounts_own_limit_is_counted_together(tmp_path: Path) -> None:
 
 
 def test_sessions_of_an_address_are_counted_together(tmp_path: Path) -> None:
-    with crew(tmp_path, limits={"sessions_per_address": 1}) as service, member(service, 1):
+    with workforce(tmp_path, limits={"sessions_per_address": 1}) as service, member(service, 1):
         assert "Your address" in refused(service, 2)
         with only(service, 2), Wire(service.addresses[0], source="127.0.0.2") as wire:
             wire.hear() >> 220
 
 
 def test_failures_are_counted_together_and_a_ban_outlives_the_service(tmp_path: Path) -> None:
-    service = crew(tmp_path, login={"failures": 2})
+    service = workforce(tmp_path, login={"failures": 2})
     with service:
         for number in NUMBERS:
             with only(service, number), Wire.greeted(service) as wire:
@@ -187,7 +187,7 @@ def test_failures_are_counted_together_and_a_ban_outlives_the_service(tmp_path: 
 
 
 def test_a_reload_reaches_every_worker_and_those_that_come_later(tmp_path: Path) -> None:
-    with crew(tmp_path) as service:
+    with workforce(tmp_path) as service:
         assert service.process is not None
         service.configure({"limits": {"sessions": 1}, "homes": "../elsewhere"})
         service.process.send_signal(signal.SIGHUP)
@@ -207,7 +207,7 @@ def test_a_reload_reaches_every_worker_and_those_that_come_later(tmp_path: Path)
 
 
 def test_a_worker_that_is_killed_takes_nobody_with_it(tmp_path: Path) -> None:
-    with crew(tmp_path, limits={"sessions_per_user": 2, "sessions": 3}) as service:
+    with workforce(tmp_path, limits={"sessions_per_user": 2, "sessions": 3}) as service:
         large = os.urandom(MIB) * 32
         (service.home("bob") / "large").write_bytes(large)
         lost, other, downloader = member(service, 1), member(service, 2), member(service, 2, "bob")
@@ -235,7 +235,7 @@ def test_a_worker_that_is_killed_takes_nobody_with_it(tmp_path: Path) -> None:
 
 
 def test_workers_that_die_together_all_come_back(tmp_path: Path) -> None:
-    with crew(tmp_path, workers=4) as service:
+    with workforce(tmp_path, workers=4) as service:
         before = pids(service)
         with member(service, 4) as wire:
             for number in (1, 2, 3):
@@ -249,7 +249,7 @@ def test_workers_that_die_together_all_come_back(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_ends_by_itself_is_replaced_too(tmp_path: Path) -> None:
-    with crew(tmp_path) as service:
+    with workforce(tmp_path) as service:
         with member(service, 1) as wire:
             os.kill(pids(service)[1], signal.SIGTERM)
             wire.hear() >> 421
@@ -279,7 +279,7 @@ main()
 
 
 def test_a_machine_that_has_no_room_for_a_process_is_told_and_given_up_on(tmp_path: Path) -> None:
-    service = crew(tmp_path)
+    service = workforce(tmp_path)
     command = [sys.executable, "-c", _NO_FORK, "-c", str(service.config), "serve"]
     done = subprocess.run(
         command, env=service.environment, capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -311,7 +311,7 @@ def test_a_worker_that_cannot_come_back_ends_the_service(tmp_path: Path) -> None
 @pytest.mark.parametrize("everybody", [False, True])
 def test_a_signal_ends_all_in_order(tmp_path: Path, number: signal.Signals, everybody: bool) -> None:
     """Whether the parent alone gets it, or all do, as from a terminal or from systemd."""
-    service = crew(tmp_path)
+    service = workforce(tmp_path)
     with started(service) as process:
         workers = pids(service).values()
         with member(service, 1) as one, member(service, 2) as two, two.extended() as data:
@@ -333,7 +333,7 @@ def test_a_signal_ends_all_in_order(tmp_path: Path, number: signal.Signals, ever
 
 
 def test_signals_that_come_again_and_again_kill_nobody(tmp_path: Path) -> None:
-    service = crew(tmp_path)
+    service = workforce(tmp_path)
     with started(service) as process:
         workers = pids(service).values()
         process.terminate()
@@ -346,7 +346,7 @@ def test_signals_that_come_again_and_again_kill_nobody(tmp_path: Path) -> None:
 
 
 def test_no_worker_outlives_the_parent(tmp_path: Path) -> None:
-    service = crew(tmp_path)
+    service = workforce(tmp_path)
     with started(service) as process:
         workers = pids(service).values()
         assert {state(pid) for pid in workers} <= {"S", "R", "D"}
