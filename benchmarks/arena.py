@@ -47,13 +47,14 @@ class Arena:
             peer.start()
         return peer
 
-    def ours_with(self, workers: str) -> Peer:
-        """Ours with so many workers; not started."""
-        if workers == "1" and "ours" in self.peers:
+    def ours_with(self, workers: str, processors: int = 0) -> Peer:
+        """Ours with so many workers, on so many processors (0: all); not started."""
+        if workers == "1" and not processors and "ours" in self.peers:
             return self.peers["ours"]
-        if workers not in self._variants:
-            self._variants[workers] = Ours(self.ground, f"ours-{workers}", workers)
-        return self._variants[workers]
+        name = f"ours-{workers}-{processors}"
+        if name not in self._variants:
+            self._variants[name] = Ours(self.ground, name, workers, processors=processors)
+        return self._variants[name]
 
     def bare_port(self, task: str, *, tls: bool) -> int:
         """The port of the loop that sends the file `task` names, or receives into its own folder."""

@@ -4,6 +4,7 @@ Only the log's level (nothing is logged by anybody), the port, the number of ses
 """
 
 import contextlib
+import os
 import resource
 from functools import lru_cache
 from pathlib import Path
@@ -37,10 +38,15 @@ class Ours(Peer):
         workers: str = "1",
         settings: dict[str, object] | None = None,
         account: dict[str, object] | None = None,
+        processors: int = 0,
     ) -> None:
-        """`workers` as the settings take it; `settings` and `account` are laid over what every run has."""
+        """`workers` as the settings take it; `settings` and `account` are laid over what every run has.
+
+        `processors` is on how many it may run; 0: on all.
+        """
         super().__init__(ground, name)
         self.workers = workers
+        self.processors = processors
         self.settings = settings or {}
         self.account = account or {}
         self._service: Service | None = None
@@ -82,10 +88,14 @@ class Ours(Peer):
         self.plant()
         self.configure()
         assert self._service
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, sorted(allowed)[-self.processors :])  # which the service inherits
         try:
             self._service.start()
         except AssertionError as error:
             raise Broken(str(error)) from None
+        finally:
+            os.sched_setaffinity(0, allowed)
         self.process = self._service.process
         self.port = self.tls_port = self._service.port
 

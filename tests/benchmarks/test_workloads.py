@@ -1,5 +1,7 @@
 """Every workload runs on ours and on a peer and gives a value; what it takes is not asked."""
 
+import os
+
 import pytest
 
 from benchmarks.arena import Arena
@@ -26,3 +28,12 @@ def test_a_number_of_workers_means_another_server(arena: Arena) -> None:
         assert WORKLOADS["retr-16"].row(other).title.endswith("workers: 2")
     assert arena.ours_with("1") is arena.peers[OURS]
     assert arena.ours_with("2") is not arena.peers[OURS]
+
+
+def test_one_processor_is_all_that_another_server_has(arena: Arena) -> None:
+    before = os.sched_getaffinity(0)
+    one = arena.standing(arena.ours_with("1", processors=1))
+    assert one is not arena.peers[OURS]
+    assert one.process is not None
+    assert len(os.sched_getaffinity(one.process.pid)) == 1
+    assert os.sched_getaffinity(0) == before
