@@ -13,7 +13,8 @@ import ssl
 from ftpserver.data.mover import Mover, OnEnd, acknowledge
 from ftpserver.data.receive import Drain
 
-_LINGER = 5.0
+_LINGER = 5.0  # seconds
+_NO_ROOM = 60.0
 
 
 class Handshake(Mover):
@@ -62,9 +63,29 @@ def finish(loop: asyncio.AbstractEventLoop, connection: ssl.SSLSocket) -> None:
             connection.shutdown(socket.SHUT_WR)
             drain(loop, connection, _LINGER)
             return
+    except ssl.SSLWantWriteError:
+        _finish_later(loop, connection)
+        return
     except (OSError, ValueError):
         pass
     connection.close()
+
+
+def _finish_later(loop: asyncio.AbstractEventLoop, connection: ssl.SSLSocket) -> None:
+    """The peer has so much to read that there is no room for close_notify, without which it would take it for cut."""
+    fd = connection.fileno()
+
+    def try_again() -> None:
+        loop.remove_writer(fd)
+        timer.cancel()
+        finish(loop, connection)
+
+    def give_up() -> None:
+        loop.remove_writer(fd)
+        connection.close()
+
+    timer = loop.call_later(_NO_ROOM, give_up)
+    loop.add_writer(fd, try_again)
 
 
 def drain(loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: float) -> None:

@@ -1,8 +1,11 @@
 """Handshake, farewell and polite ends of TLS on raw sockets, with Python's own ssl at the other end."""
 
 import asyncio
+import fcntl
 import socket
 import ssl
+import sys
+import termios
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -159,6 +162,41 @@ def test_finish_says_close_notify_and_waits_for_the_client_to_read_all(
         assert len(reading.result()) == sent
         assert ours.fileno() >= 0
     until(loop, lambda: ours.fileno() < 0)
+
+
+def full(ours: ssl.SSLSocket) -> int:
+    """Leave no room in our socket, with nothing half sent; returns how many bytes are on their way."""
+    sent = 0
+    while int.from_bytes(fcntl.ioctl(ours.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder) < 100_000:
+        sent += ours.send(b"x" * 10_000)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    return sent
+
+
+def test_finish_says_close_notify_when_the_client_has_made_room_for_it(
+    loop: asyncio.AbstractEventLoop, pool: ThreadPoolExecutor, pair: Pair
+) -> None:
+    ours, client = shaken(loop, pool, pair)
+    sent = full(ours)
+    finish(loop, ours)
+    turn(loop)
+    with client:
+        reading = pool.submit(read_all, client)  # an end without close_notify raises here
+        until(loop, reading.done)
+        assert len(reading.result()) == sent
+    until(loop, lambda: ours.fileno() < 0)
+
+
+def test_finish_gives_up_on_a_client_that_makes_no_room(
+    loop: asyncio.AbstractEventLoop, pool: ThreadPoolExecutor, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secure, "_NO_ROOM", 0.05)
+    ours, client = shaken(loop, pool, pair)
+    with client:
+        full(ours)
+        finish(loop, ours)
+        assert ours.fileno() >= 0
+        until(loop, lambda: ours.fileno() < 0)
 
 
 def test_finish_after_the_client_s_own_close_notify_closes_at_once(
