@@ -4,7 +4,7 @@ Rules: a mover never waits. It moves what it can within a bounded step (`share`:
 loop, and who only says NOOP waits for no more than that turn), asks the loop to call it again, and in the end calls
 `on_end` exactly once, with None or the exception that ended it. Readiness is a level (watch.py): what a step leaves,
 data or a reset, is told again. `stop` ends it without that call; what a thread does for it then may still be under way,
-so who closes a file that is written says `stop_and_then`. `moved` counts bytes of the network side; whoever
+so who closes its descriptors says `stop_and_then`. `moved` counts bytes of the network side; whoever
 wants to know about a stall looks whether it grew. The descriptors belong to the caller, who closes them.
 """
 

@@ -1,8 +1,8 @@
 """Movers that receive: into a file, or to nowhere.
 
 `FileReceiver` reads what has come into a buffer that it shares with others (buffers.py), asks for room before it
-writes (`cover`), and writes it in one piece or has a thread do that (writing.py). A clean end of the peer's stream
-is the end of the file; anything else is an error, which the owner answers.
+writes (`cover`), and writes it in one piece or has a thread do that (writing.py), if not all of it (heavy.py). A clean
+end of the peer's stream is the end of the file; anything else is an error, which the owner answers.
 
 `Drain` reads what a refused client still sends, within bounds, so that the client comes to its end and reads our
 reply instead of a reset (threats.md: "a reset instead of a reply").

@@ -177,7 +177,8 @@ class ChunkSender(HeavyMover):
             return
         if self._labours():
             return
-        allowed = self._offered or self._allowance(min(STEP, self.share()))
+        # Whole chunks: a piece of a few bytes would be a record of TLS by itself.
+        allowed = self._offered or self._allowance(min(STEP, self.share()) // _READ * _READ)
         if not allowed:
             return
         try:
