@@ -2,14 +2,20 @@
 
 It is no executor of concurrent.futures as a step is short: a future, and another one for the loop, would cost a third
 of it. Here a step is two entries in queues, and what has ended is told together, in one turn of the loop.
+
+The threads are a little nicer than the loop: everybody waits for it, and where they were its equals, who said NOOP
+beside fifty bulk transfers waited two to three times as long as without a crew (with it he now waits no longer).
 """
 
 import asyncio
+import contextlib
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
+_NICER = 5
 Work = Callable[[], None]
 Told = Callable[[Exception | None], None]
 
@@ -51,6 +57,9 @@ class Crew:
         self._loop = None
 
     def _labour(self) -> None:
+        with contextlib.suppress(OSError):
+            mine = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, mine, os.getpriority(os.PRIO_PROCESS, mine) + _NICER)
         while (task := self._tasks.get()) is not None:
             work, told = task
             try:

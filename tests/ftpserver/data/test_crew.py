@@ -1,6 +1,7 @@
 """The crew: what is done where, what is told, and the end."""
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -46,6 +47,16 @@ def test_work_is_done_on_threads_at_once_and_told_on_the_loop(
         )
     until(loop, lambda: len(told) == 2)
     assert told == [(threading.get_ident(), None)] * 2
+
+
+def test_the_threads_are_nicer_than_the_loop(loop: asyncio.AbstractEventLoop, crew: Crew) -> None:
+    niceness: list[int] = []
+    told: list[Exception | None] = []
+    crew.carry_out(
+        lambda: niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), told.append
+    )
+    until(loop, lambda: told)
+    assert niceness[0] > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_a_failure_is_told(loop: asyncio.AbstractEventLoop, crew: Crew) -> None:
