@@ -25,6 +25,14 @@ def opened(path: Path) -> tuple[int, int]:
     return fd, os.fstat(fd).st_dev
 
 
+def is_there(fd: int) -> bool:
+    """What the system says of the last byte."""
+    try:
+        return bool(os.preadv(fd, [bytearray(1)], SIZE - 1, os.RWF_NOWAIT))
+    except BlockingIOError:
+        return False
+
+
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Path]:
     """A file system of another kind than any disk's, which cannot tell what it has."""
@@ -46,12 +54,17 @@ def test_what_was_dropped_is_not_there_until_it_is_fetched(tmp_path: Path) -> No
     except OSError:
         pytest.skip("the file system of the temporary directory cannot tell")
     assert at_hand(fd, device, 0, SIZE)
+    dropped = False
     for _ in range(100):  # asking may make the system read it
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         if not at_hand(fd, device, 0, SIZE):
             break
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        dropped = dropped or not is_there(fd)
     else:
-        pytest.fail("it is never told that it has to be read")
+        os.close(fd)
+        assert not dropped, "it is never told that it has to be read"
+        pytest.skip("this machine is too busy to drop what it has in memory")
     fetch(fd, 0, SIZE + 1000)  # to the end, and no farther
     assert at_hand(fd, device, 0, SIZE)
     os.close(fd)
