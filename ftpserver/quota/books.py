@@ -96,12 +96,13 @@ class Books:
             return False
         if self.database.trouble is not None:  # what comes of a stock is written at its end only: too late
             return False
-        if self.stock.take(bytes, files):
-            return True
-        if bytes > stock.BYTES or files > stock.FILES or not self._fill_stock(limits):
-            return False
-        self.on_stock()
-        return self.stock.take(bytes, files)
+        with self.database.exclusive:  # a thread that calls surplus back empties it
+            if self.stock.take(bytes, files):
+                return True
+            if bytes > stock.BYTES or files > stock.FILES or not self._fill_stock(limits):
+                return False
+            self.on_stock()
+            return self.stock.take(bytes, files)
 
     def _fill_stock(self, limits: Limits) -> bool:
         bytes, files = self.stock.room(stock.BYTES, stock.FILES)

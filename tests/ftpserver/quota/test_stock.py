@@ -1,6 +1,7 @@
 """Room held in advance: it saves transactions and never refuses anybody, nor lets anybody pass a limit."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -119,6 +120,29 @@ def test_what_is_on_the_disk_is_always_covered_by_what_others_see(
     for number, grant in enumerate(grants, 1):
         grant.settle(4096, 1)
         assert held_in_ledger(state).bytes == number * 4096
+
+
+def test_nothing_is_taken_while_another_thread_calls_it_back(stocking: SqliteLedger) -> None:
+    """Else it would be promised, and given back as well."""
+    tally = stocking.open("/h", LIMITS)
+    count(tally)
+    tally.reserve(files=1).settle(0, 1)
+    books = stocking._homes["/h"]
+    assert books.stocked
+    began, done = threading.Event(), threading.Event()
+
+    def take() -> None:
+        began.set()
+        assert books.take(1, 1, LIMITS)
+        done.set()
+
+    taking = threading.Thread(target=take)
+    with stocking._database.exclusive:
+        taking.start()
+        assert began.wait(20)
+        assert not done.wait(0.05)
+    taking.join()
+    assert done.is_set()
 
 
 def test_it_goes_back_after_a_moment(stocking: SqliteLedger, state: Path, later: Later) -> None:
