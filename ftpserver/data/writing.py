@@ -73,7 +73,9 @@ class WritingMover(HeavyMover):
         raise NotImplementedError
 
     def _step(self) -> None:
-        if self._away or self._waits or self._labours():  # the first two: the call was due when that began
+        if self._away or self._waits:  # this call was due already when that began
+            return
+        if self._buffer is None and self._labours():
             return
         buffer = self._buffer or self._take()
         if buffer is None:
@@ -146,6 +148,8 @@ class WritingMover(HeavyMover):
 
     def _written(self, writing: "asyncio.Future[bool]") -> None:
         """A thread has written: go on."""
+        if not writing.cancelled():
+            writing.exception()  # asyncio complains of one that nobody looks at, as where an end waits for this
         if self._come_back() and self._may_go_on(writing):
             self._note(writing.result())
             self._run()

@@ -1,6 +1,7 @@
 """Writing on threads: who rests meanwhile, who does not, and an end that waits for the write."""
 
 import asyncio
+import gc
 import hashlib
 import os
 import socket
@@ -171,6 +172,29 @@ def test_one_that_is_stopped_while_it_waits_leaves_its_turn_to_the_next(
     for mover in ended:
         assert uploads.ends[begun.index(mover)].calls == []
         mover.connection.close()
+
+
+def test_what_goes_wrong_after_a_stop_is_nobody_s_complaint(
+    loop: asyncio.AbstractEventLoop, uploads: Uploads, slow: Disk, tmp_path: Path
+) -> None:
+    complaints: list[object] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    path = tmp_path / "mounted" / "file"
+    path.touch()
+    ours, client = uploads.pair()
+    file, ended = File(path), list[bool]()
+    os.close(file.fd)
+    file.fd = os.open(path, os.O_RDONLY)  # so that it cannot be written
+    client.sendall(b"x" * 1000)
+    mover = FileReceiver(loop, ours, file, None, uploads.pool, None, Ends())
+    mover.start()
+    assert mover.waits_for_disk
+    mover.stop_and_then(lambda: ended.append(True))
+    until(loop, lambda: ended)
+    del mover
+    gc.collect()
+    assert complaints == []
+    os.close(file.fd)
 
 
 def test_what_goes_wrong_on_a_thread_ends_it(
