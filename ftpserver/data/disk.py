@@ -7,6 +7,7 @@ other nothing is known: it is best tried on a thread.
 """
 
 import os
+import threading
 import time
 
 LONG = 0.02
@@ -17,6 +18,7 @@ _DISTRUSTED = 5.0
 # Devices, whether writes to them are quick, and until when that is known.
 _quick: dict[int, tuple[bool, float]] = {}
 _some_slow_until = 0.0
+_noting = threading.Lock()
 
 
 def write(fd: int, data: "bytes | memoryview", offset: int) -> bool:
@@ -48,10 +50,11 @@ def is_quick(device: int) -> bool | None:
 
 
 def note(device: int, long: bool) -> None:
-    """A write to this disk took long, or did not."""
+    """A write to this disk took long, or did not; to be called from any thread."""
     global _some_slow_until
-    if long:
-        _some_slow_until = time.monotonic() + _DISTRUSTED
-        _quick[device] = False, time.monotonic() + _DISTRUSTED
-    elif is_quick(device) is None:
-        _quick[device] = True, time.monotonic() + _TRUSTED
+    with _noting:
+        if long:
+            _some_slow_until = time.monotonic() + _DISTRUSTED
+            _quick[device] = False, time.monotonic() + _DISTRUSTED
+        elif is_quick(device) is None:
+            _quick[device] = True, time.monotonic() + _TRUSTED

@@ -31,7 +31,7 @@ _LITTLE = 64 * 1024
 class HeavyMover(Mover):
     """A mover some of whose steps the crew carries out; a subclass calls `_labours` and implements the next three."""
 
-    __slots__ = ("_away", "_moved_away", "_then")
+    __slots__ = ("_away", "_moved_away", "_reserved", "_then")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, connection: socket.socket, pace: Governor | None, on_end: OnEnd
@@ -39,7 +39,13 @@ class HeavyMover(Mover):
         super().__init__(loop, connection, pace, on_end)
         self._away = False  # a thread uses its descriptors
         self._moved_away = 0  # bytes, by the step that is under way
+        self._reserved = 0  # bytes, of which its pace was told beforehand
         self._then: Callable[[], None] | None = None
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """See Mover; a step that waits for its turn at the crew is no fault of the peer either."""
+        return self._away
 
     def stop_and_then(self, then: Callable[[], None]) -> None:
         """See Mover."""
@@ -71,10 +77,22 @@ class HeavyMover(Mover):
         if allowed:
             self._rest()
             self._away = True
-            CREW.carry_out(partial(self._labour, allowed), self._labour_told)
+            self._reserve(allowed)
+            CREW.carry_out(partial(self._carry_out, allowed), self._labour_told)
         return True
 
+    def _carry_out(self, allowed: int) -> None:
+        if self._on_end is not None:  # else it was stopped while it waited for its turn
+            self._labour(allowed)
+
+    def _reserve(self, count: int) -> None:
+        """Take so much of what the pace allows to all who share it: they ask before it is known what was moved."""
+        if self._pace is not None:
+            self._pace.moved(count - self._reserved)
+        self._reserved = count
+
     def _labour_told(self, error: Exception | None) -> None:
+        self._reserve(0)
         count, self._moved_away = self._moved_away, 0
         self._count(count)
         if not self._come_back():

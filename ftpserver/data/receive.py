@@ -136,9 +136,9 @@ class FileReceiver(WritingMover):
         return False
 
     def _labour(self, allowed: int) -> None:
-        """See HeavyMover: read and write until there is no more."""
+        """See HeavyMover: read and write until there is no more, or the disk is found to be slow."""
         buffer = _CREW_BUFFERS.own
-        while self._moved_away < allowed and self._outcome is None:
+        while self._moved_away < allowed and self._outcome is None and not self._known_as_slow():
             count = self._fill(buffer, min(self._most, allowed - self._moved_away))
             if count:
                 self._moved_away += count

@@ -1,6 +1,7 @@
 """Heavy steps: who is carried by the crew and who is not, what goes wrong there, and an end that waits."""
 
 import asyncio
+import itertools
 import os
 import socket
 import ssl
@@ -14,6 +15,7 @@ import pytest
 
 from ftpserver.data import disk
 from ftpserver.data.crew import CREW
+from ftpserver.data.heavy import HEAVY_STEP
 from ftpserver.data.mover import MOVERS
 from ftpserver.data.pace import Pace
 from ftpserver.data.receive import FileReceiver, Obstacle
@@ -42,11 +44,14 @@ class Shelf:
         self.refusal: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
+        self.found_slow = False
 
     def cover(self, end: int) -> None:
         if on_crew():
             self.asked_by_crew += 1
             assert self.gate.wait(20)
+            if self.found_slow:
+                disk.note(os.fstat(self.fd).st_dev, long=True)
             refusal, self.refusal = self.refusal, None
             if refusal is not None:
                 raise refusal
@@ -232,6 +237,77 @@ def test_an_end_waits_for_the_step_and_counts_it(
     turn(loop)
     assert one.ended.calls == []
     one.ours.close()
+
+
+def test_what_a_step_may_move_is_taken_from_those_who_share_its_pace_until_it_has_moved_less(
+    loop: asyncio.AbstractEventLoop,
+    pair: Pair,
+    pool: Executor,
+    clients: Executor,
+    shelf: Shelf,
+    another: None,
+) -> None:
+    rate, clock = 2 * len(CONTENT), itertools.count()
+    pace = Pace(rate, lambda: min(1, next(clock)))  # it has a second's worth, and no more comes
+    shelf.gate.clear()
+    one = Upload(loop, pair(), shelf, pool, clients, pace)
+    until(loop, lambda: shelf.asked_by_crew)
+    assert pace.allowance(rate) <= rate - one.mover.moved - HEAVY_STEP
+    shelf.gate.set()
+    until(loop, lambda: one.ended.calls)
+    assert pace.allowance(rate) == rate - len(CONTENT)
+
+
+def test_a_disk_that_is_found_to_be_slow_is_left_at_once(
+    loop: asyncio.AbstractEventLoop,
+    pair: Pair,
+    pool: Executor,
+    clients: Executor,
+    shelf: Shelf,
+    tmp_path: Path,
+    another: None,
+) -> None:
+    shelf.found_slow = True
+    one = Upload(loop, pair(), shelf, pool, clients)
+    until(loop, lambda: one.ended.calls)
+    assert one.ended.calls == [None]
+    assert shelf.asked_by_crew == 1
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_who_waits_for_the_crew_is_not_taken_for_one_whose_client_stands_still(
+    loop: asyncio.AbstractEventLoop,
+    secure_pair: SecurePair,
+    pool: Executor,
+    clients: Executor,
+    tmp_path: Path,
+    another: None,
+) -> None:
+    gate, there = threading.Event(), threading.Event()
+
+    class Gated(FileChunks):
+        def next(self) -> bytes:
+            if on_crew():
+                there.set()
+                assert gate.wait(20)
+            return super().next()
+
+    (tmp_path / "file").write_bytes(CONTENT)
+    (ours, theirs), ends = secure_pair(), Ends()
+    arrived = clients.submit(read_all, theirs)
+    source = LocalSource(os.open(tmp_path / "file", os.O_RDONLY), 0, len(CONTENT), 0.0)
+    mover = ChunkSender(loop, ours, Gated(source, None), pool, None, ends)
+    mover.start()
+    until(loop, there.is_set)
+    assert mover.waits_for_disk
+    gate.set()
+    until(loop, lambda: ends.calls)
+    assert not mover.waits_for_disk
+    source.close()
+    finish(loop, ours)
+    assert arrived.result() == CONTENT
+    theirs.close()
+    until(loop, lambda: ours.fileno() < 0)
 
 
 def test_of_several_downloads_under_tls_the_crew_enciphers_the_most(
