@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -107,125 +107,92 @@ def upload(client: socket.socket) -> None:
 
 
 class Upload:
-    """A receiver into the shelf, and a client that sends CONTENT."""
+    """A receiver into a shelf, and a client that sends CONTENT."""
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        ends: tuple[socket.socket, socket.socket],
-        shelf: Shelf,
-        pool: Executor,
-        clients: Executor,
-        pace: Pace | None = None,
+        self, loop: asyncio.AbstractEventLoop, ours: socket.socket, mover: FileReceiver, ended: Ends
     ) -> None:
-        self.ours, client = ends
-        self.ended = Ends()
-        self.mover = FileReceiver(loop, self.ours, shelf, None, pool, pace, self.ended)
-        self.client: Future[None] = clients.submit(upload, client)
-        self.mover.start()
+        self._loop = loop
+        self.ours = ours
+        self.mover = mover
+        self.ended = ended
+
+    def end(self) -> Exception | None:
+        """How it ends; the only end there is."""
+        until(self._loop, lambda: self.ended.calls)
+        (end,) = self.ended.calls
+        return end
 
 
-def test_of_several_uploads_the_crew_moves_the_most(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    tmp_path: Path,
-    another: None,
-) -> None:
+Begin = Callable[..., Upload]
+
+
+@pytest.fixture
+def begin(loop: asyncio.AbstractEventLoop, pair: Pair, pool: Executor, clients: Executor) -> Begin:
+    """Begins an upload into a shelf."""
+
+    def made(
+        shelf: Shelf, pace: Pace | None = None, ends: tuple[socket.socket, socket.socket] | None = None
+    ) -> Upload:
+        ours, client = ends or pair()
+        ended = Ends()
+        mover = FileReceiver(loop, ours, shelf, None, pool, pace, ended)
+        clients.submit(upload, client)
+        mover.start()
+        return Upload(loop, ours, mover, ended)
+
+    return made
+
+
+def test_of_several_uploads_the_crew_moves_the_most(begin: Begin, tmp_path: Path, another: None) -> None:
     shelves = [Shelf(tmp_path / str(i)) for i in range(4)]
-    uploads = [Upload(loop, pair(), shelf, pool, clients) for shelf in shelves]
-    until(loop, lambda: all(one.ended.calls for one in uploads))
+    uploads = [begin(shelf) for shelf in shelves]
     for i, (one, shelf) in enumerate(zip(uploads, shelves, strict=True)):
-        assert one.ended.calls == [None]
+        assert one.end() is None
         assert one.mover.moved == len(CONTENT)
         assert (tmp_path / str(i)).read_bytes() == CONTENT
         assert shelf.asked_by_crew
         os.close(shelf.fd)
 
 
-def test_who_is_alone_stays_on_the_loop(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    tmp_path: Path,
-) -> None:
-    one = Upload(loop, pair(), shelf, pool, clients)
-    until(loop, lambda: one.ended.calls)
-    assert one.ended.calls == [None]
+def test_who_is_alone_stays_on_the_loop(begin: Begin, shelf: Shelf, tmp_path: Path) -> None:
+    assert begin(shelf).end() is None
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert not shelf.asked_by_crew
 
 
 def test_who_may_move_little_at_a_time_stays_on_the_loop(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    tmp_path: Path,
-    another: None,
+    begin: Begin, shelf: Shelf, tmp_path: Path, another: None
 ) -> None:
-    seconds = 0.0
-
-    def clock() -> float:
-        nonlocal seconds
-        seconds += 0.001
-        return seconds
-
-    one = Upload(loop, pair(), shelf, pool, clients, Pace(10 * MIB, clock))
-    until(loop, lambda: one.ended.calls)
-    assert one.ended.calls == [None]
+    milliseconds = itertools.count(1)
+    assert begin(shelf, Pace(10 * MIB, lambda: next(milliseconds) / 1000)).end() is None
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert not shelf.asked_by_crew
 
 
-def test_a_refusal_on_the_crew_ends_it(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    another: None,
-) -> None:
+def test_a_refusal_on_the_crew_ends_it(begin: Begin, shelf: Shelf, another: None) -> None:
     shelf.refusal = refusal = PermissionError("no room")
-    one = Upload(loop, pair(), shelf, pool, clients)
-    until(loop, lambda: one.ended.calls)
-    assert one.ended.calls == [refusal]
+    one = begin(shelf)
+    assert one.end() is refusal
     assert not one.mover.waits_for_disk
     one.ours.close()
 
 
 def test_an_obstacle_on_the_crew_is_removed_and_nothing_is_lost(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    tmp_path: Path,
-    another: None,
+    begin: Begin, shelf: Shelf, tmp_path: Path, another: None
 ) -> None:
     removed: list[bool] = []
     shelf.refusal = Obstacle(lambda: removed.append(True))
-    one = Upload(loop, pair(), shelf, pool, clients)
-    until(loop, lambda: one.ended.calls)
-    assert one.ended.calls == [None]
+    assert begin(shelf).end() is None
     assert removed == [True]
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_an_end_waits_for_the_step_and_counts_it(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    another: None,
+    loop: asyncio.AbstractEventLoop, begin: Begin, shelf: Shelf, another: None
 ) -> None:
     shelf.gate.clear()
-    one = Upload(loop, pair(), shelf, pool, clients)
+    one = begin(shelf)
     until(loop, lambda: shelf.asked_by_crew)
     stopped: list[int] = []
     one.mover.stop_and_then(lambda: stopped.append(one.mover.moved))
@@ -240,37 +207,24 @@ def test_an_end_waits_for_the_step_and_counts_it(
 
 
 def test_what_a_step_may_move_is_taken_from_those_who_share_its_pace_until_it_has_moved_less(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    another: None,
+    loop: asyncio.AbstractEventLoop, begin: Begin, shelf: Shelf, another: None
 ) -> None:
     rate, clock = 2 * len(CONTENT), itertools.count()
     pace = Pace(rate, lambda: min(1, next(clock)))  # it has a second's worth, and no more comes
     shelf.gate.clear()
-    one = Upload(loop, pair(), shelf, pool, clients, pace)
+    one = begin(shelf, pace)
     until(loop, lambda: shelf.asked_by_crew)
     assert pace.allowance(rate) <= rate - one.mover.moved - HEAVY_STEP
     shelf.gate.set()
-    until(loop, lambda: one.ended.calls)
+    assert one.end() is None
     assert pace.allowance(rate) == rate - len(CONTENT)
 
 
 def test_a_disk_that_is_found_to_be_slow_is_left_at_once(
-    loop: asyncio.AbstractEventLoop,
-    pair: Pair,
-    pool: Executor,
-    clients: Executor,
-    shelf: Shelf,
-    tmp_path: Path,
-    another: None,
+    begin: Begin, shelf: Shelf, tmp_path: Path, another: None
 ) -> None:
     shelf.found_slow = True
-    one = Upload(loop, pair(), shelf, pool, clients)
-    until(loop, lambda: one.ended.calls)
-    assert one.ended.calls == [None]
+    assert begin(shelf).end() is None
     assert shelf.asked_by_crew == 1
     assert (tmp_path / "file").read_bytes() == CONTENT
 
@@ -346,20 +300,12 @@ def test_of_several_downloads_under_tls_the_crew_enciphers_the_most(
 
 
 def test_several_uploads_under_tls_arrive_whole(
-    loop: asyncio.AbstractEventLoop,
-    secure_pair: SecurePair,
-    pool: Executor,
-    clients: Executor,
-    tmp_path: Path,
-    another: None,
+    begin: Begin, secure_pair: SecurePair, tmp_path: Path, another: None
 ) -> None:
     shelves = [Shelf(tmp_path / str(i)) for i in range(3)]
-    uploads = [Upload(loop, secure_pair(), shelf, pool, clients) for shelf in shelves]
-    until(loop, lambda: all(one.ended.calls for one in uploads))
+    uploads = [begin(shelf, ends=secure_pair()) for shelf in shelves]
     for i, (one, shelf) in enumerate(zip(uploads, shelves, strict=True)):
-        assert [type(call) for call in one.ended.calls] == [
-            ssl.SSLEOFError
-        ]  # the client said no close_notify
+        assert type(one.end()) is ssl.SSLEOFError  # the client said no close_notify
         assert (tmp_path / str(i)).read_bytes() == CONTENT
         assert shelf.asked_by_crew
         os.close(shelf.fd)
