@@ -8,8 +8,9 @@ who runs alone: a step that changes threads costs some ten microseconds more.
 Rules. The loop decides how much a step may move, and what comes of it; a thread only moves (`_labour`), and touches
 nothing but the connection, the file and what is the mover's own. A mover has one step under way at most, and is not
 watched meanwhile. A step never waits: its socket does not block, and its disk is known as quick. It lasts until the
-socket has no more, or takes no more, or for `HEAVY_STEP` bytes. Whoever closes the descriptors of a mover waits for
-what a thread does with them (`stop_and_then`): the number of one that is closed is soon another file's.
+socket has no more, or takes no more, or its disk is found to be slow, or for `HEAVY_STEP` bytes. Whoever closes the
+descriptors of a mover waits for what a thread does with them (`stop_and_then`): the number of one that is closed is
+soon another file's.
 """
 
 import asyncio
@@ -91,10 +92,14 @@ class HeavyMover(Mover):
             self._pace.moved(count - self._reserved)
         self._reserved = count
 
-    def _labour_told(self, error: Exception | None) -> None:
-        self._reserve(0)
+    def _count_labour(self) -> None:
+        """Count what a step has moved."""
         count, self._moved_away = self._moved_away, 0
         self._count(count)
+
+    def _labour_told(self, error: Exception | None) -> None:
+        self._reserve(0)
+        self._count_labour()
         if not self._come_back():
             return
         if error is not None:

@@ -96,18 +96,19 @@ class FileReceiver(WritingMover):
         return self._convert is None and not self._held and self._outcome is None and self._disk_is_quick()
 
     def _step_with(self, buffer: memoryview) -> None:
-        try:
-            if self._receive(buffer):
-                self._go_on()
-        except Obstacle as obstacle:
-            self._have_removed(obstacle)
+        if self._receive(buffer):
+            self._go_on()
 
-    def _have_removed(self, obstacle: Obstacle) -> None:
+    def _meet(self, error: Exception) -> None:
+        """See Mover; an obstacle is removed."""
+        if not isinstance(error, Obstacle):
+            super()._meet(error)
+            return
         self._rest()
         if self._outwait is not None:
-            future = self._outwait(obstacle.remove)
+            future = self._outwait(error.remove)
         else:
-            future = self._loop.run_in_executor(None, obstacle.remove)
+            future = self._loop.run_in_executor(None, error.remove)
         future.add_done_callback(self._removed)
 
     def _removed(self, future: "asyncio.Future[None]") -> None:
@@ -149,13 +150,6 @@ class FileReceiver(WritingMover):
     def _labour_ended(self) -> None:
         """See HeavyMover."""
         self._go_on()
-
-    def _meet(self, error: Exception) -> None:
-        """See Mover; a step of the crew may meet with an obstacle."""
-        if isinstance(error, Obstacle):
-            self._have_removed(error)
-        else:
-            super()._meet(error)
 
     def _forget_lull(self) -> None:
         """A thread writes now: more may have come when it is done."""

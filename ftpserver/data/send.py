@@ -184,8 +184,7 @@ class ChunkSender(HeavyMover):
         try:
             self._labour(allowed)
         finally:
-            count, self._moved_away = self._moved_away, 0
-            self._count(count)
+            self._count_labour()
         self._labour_ended()
 
     def _may_labour(self) -> bool:

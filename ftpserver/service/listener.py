@@ -4,7 +4,7 @@ Several worker processes accept on one socket, and the kernel wakes them all. So
 connection an event, and one that has more sessions than another leaves it to the others first: it does its other work
 and looks at each turn of the loop whether somebody has taken the connection; if nobody does in half a millisecond, it
 does. That is ten times as long as an idle worker needs to wake up. Not longer: where many come and go, now this and now
-that worker has one session more, and a rest of two milliseconds made three logins of ten (8 at once, 2 workers).
+that worker has one session more, and with a rest of two milliseconds a third as many logged in (8 at once, 2 workers).
 """
 
 import asyncio

@@ -60,10 +60,10 @@ async def _work(settings: Settings, sockets: Sockets, seat: Seat, ready: Callabl
     loop = WatchingLoop(running, polling=polling)  # type: ignore[abstract]  # as much of one as we use
     data_loop = WatchingLoop(running, STEPS_A_TURN, polling, commands=False)  # type: ignore[abstract]
     stopped = asyncio.Event()
-    CREW.begin(running, min(_MOST_CREW, len(os.sched_getaffinity(0)) // seat.of))
     service = Service(loop, data_loop, settings, seat)
     _heed_signals(loop, stopped.set, service.reload)
     try:
+        CREW.begin(running, min(_MOST_CREW, len(os.sched_getaffinity(0)) // seat.of))
         await service.listen(sockets)
         ready()
         await stopped.wait()
