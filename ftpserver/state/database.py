@@ -6,6 +6,7 @@ Rules:
   (stalls of seconds were measured with four writers); the kernel's lock queue is not, and a transaction lasts
   microseconds, so waiting for it on the loop is cheaper than leaving the loop.
 * Checkpoints never run inside a transaction (`wal_autocheckpoint=0`): they fsync. `checkpoint` is called on a thread.
+* The log has some room in advance (logroom.py), so that a full disk keeps nobody from making room.
 * `synchronous=NORMAL`: a process's death loses nothing; a power cut may lose the last transactions.
 * A file that SQLite cannot read is moved aside and begun anew: whoever keeps a file here must be able to lose it. But
   not while another process has it open: two files would each promise what there is once. Every process holds a
@@ -30,6 +31,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
+
+from ftpserver.state.logroom import take_room
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ class Database:
             os.close(self._lock_fd)
             os.close(self._users_fd)
             raise
+        self._take_room()
         self.execute = self.connection.execute
         self.writing = _Writing(self)
         self._damaged = False
@@ -216,8 +220,12 @@ class Database:
         """Hold the writers' lock (all threads of all processes). Raises `fault`."""
         return _Locked(self)
 
+    def _take_room(self) -> None:
+        take_room(self.path.with_name(f"{self.path.name}-wal"))
+
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database; call it on a thread, it syncs."""
+        self._take_room()  # there may have been none before
         try:
             with contextlib.closing(
                 # mode=rw: a file that was removed must not be made anew by a checkpoint

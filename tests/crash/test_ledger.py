@@ -292,6 +292,29 @@ def test_10_on_a_full_disk(tmp_path: Path, small_disk: Callable[[str, int], Path
         service.wait_for_log(r"level=error .*quota ledger cannot be used, changes are refused: .*full")
 
 
+def test_10_a_full_disk_keeps_nobody_from_making_room(
+    tmp_path: Path, small_disk: Callable[[str, int], Path]
+) -> None:
+    """What the log of the ledger takes for some changes was taken before others filled the disk."""
+    state = small_disk("state", 3 * 1024)
+    service = Service(tmp_path / "service", {"state": str(state)})
+    service.add_user("ada", quota={"bytes": LIMIT})
+    with service:
+        with Wire.member(service, "ada") as wire:
+            for number in range(20):
+                wire.store(f"STOR {number}", b"f" * 1000) >> 226
+        service.stop()
+        service.start()
+        _fill(state / "filler")
+        with Wire.member(service, "ada") as wire:
+            for number in range(10):
+                wire.say(f"DELE {number}") >> 250
+            for number in range(10, 20):
+                wire.store(f"STOR {number}", b"g" * 2000) >> 226
+            agree(wire, service.home("ada"))
+            in_force(wire, LIMIT)
+
+
 def _fill(file: Path) -> None:
     """Take all the room that is left."""
     with file.open("wb", buffering=0) as filler:
