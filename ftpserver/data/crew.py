@@ -3,8 +3,10 @@
 It is no executor of concurrent.futures as a step is short: a future, and another one for the loop, would cost a third
 of it. Here a step is two entries in queues, and what has ended is told together, in one turn of the loop.
 
-The threads are a little nicer than the loop: everybody waits for it, and where they were its equals, who said NOOP
-beside fifty bulk transfers waited two to three times as long as without a crew (with it he now waits no longer).
+The threads are nicer than the loop, for which everybody waits, and the kernel is told that theirs is work in bulk
+(SCHED_BATCH): then a step that begins takes the processor from nobody. Where they were the loop's equals, who said NOOP
+beside fifty bulk transfers waited two to three times as long as without a crew; so he waits half as long, and the
+transfers are as fast.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 
-_NICER = 5
+_NICER = 10
 Work = Callable[[], None]
 Told = Callable[[Exception | None], None]
 
@@ -57,9 +59,7 @@ class Crew:
         self._loop = None
 
     def _labour(self) -> None:
-        with contextlib.suppress(OSError):
-            mine = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, mine, os.getpriority(os.PRIO_PROCESS, mine) + _NICER)
+        _stand_back()
         while (task := self._tasks.get()) is not None:
             work, told = task
             try:
@@ -87,6 +87,14 @@ class Crew:
             self._loop.call_exception_handler(
                 {"message": "what follows a step has failed", "exception": failure}
             )
+
+
+def _stand_back() -> None:
+    """Let this thread be one that others go before."""
+    mine = threading.get_native_id()
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, mine, os.getpriority(os.PRIO_PROCESS, mine) + _NICER)
+        os.sched_setscheduler(mine, os.SCHED_BATCH, os.sched_param(0))
 
 
 CREW = Crew()

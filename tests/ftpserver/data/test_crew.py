@@ -49,14 +49,18 @@ def test_work_is_done_on_threads_at_once_and_told_on_the_loop(
     assert told == [(threading.get_ident(), None)] * 2
 
 
-def test_the_threads_are_nicer_than_the_loop(loop: asyncio.AbstractEventLoop, crew: Crew) -> None:
-    niceness: list[int] = []
+def test_the_threads_let_the_loop_go_before_them(loop: asyncio.AbstractEventLoop, crew: Crew) -> None:
+    def rank() -> tuple[int, int]:
+        mine = threading.get_native_id()
+        return os.getpriority(os.PRIO_PROCESS, mine), os.sched_getscheduler(mine)
+
+    ranks: list[tuple[int, int]] = []
     told: list[Exception | None] = []
-    crew.carry_out(
-        lambda: niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), told.append
-    )
+    crew.carry_out(lambda: ranks.append(rank()), told.append)
     until(loop, lambda: told)
-    assert niceness[0] > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    niceness, policy = ranks[0]
+    assert niceness > rank()[0]
+    assert (policy, rank()[1]) == (os.SCHED_BATCH, os.SCHED_OTHER)
 
 
 def test_a_failure_is_told(loop: asyncio.AbstractEventLoop, crew: Crew) -> None:
