@@ -172,8 +172,8 @@ class Upload:
             sink.publish(replace=False, durable=self._policy.durable)
             grant.settle(size - self._before, 0)
         else:
-            self._check_loan()
             grant.assure()
+            self._check_loan()
             removed = sink.publish(replace=complete and self._replace, durable=self._policy.durable)
             settle_removed(grant, removed, bytes=size, files=1)
         return Fate.STORED if complete else Fate.KEPT

@@ -114,7 +114,8 @@ class Grant(Protocol):
     def assure(self) -> None:
         """See that the books can be written, before a name appears or is replaced for it. Raises LedgerFault.
 
-        A reservation that was written has shown that; one from a stock (stock.py) has not.
+        A reservation that was written has shown that; one from a stock (stock.py) has not. From now on the grant takes
+        no loan that it does not have: whose name it gets is looked at next, and has to stay true.
         """
 
     @property

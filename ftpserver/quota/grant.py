@@ -127,10 +127,12 @@ class SqliteGrant:
 
     def assure(self) -> None:
         """See quota.base.Grant. Another program may have locked the file; whether a disk is full it cannot tell."""
-        if not self._proven:
-            with self._books.database.writing:
-                pass
-            self._proven = True
+        with self._books.database.exclusive:  # a thread that calls surplus back would take the loan
+            self._offered = None
+            if not self._proven:
+                with self._books.database.writing:
+                    pass
+                self._proven = True
 
     @property
     def covers_all(self) -> bool:

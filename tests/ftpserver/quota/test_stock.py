@@ -105,6 +105,23 @@ def test_a_promise_out_of_it_is_assured_before_anything_is_done(stocking: Sqlite
         grant.release()
 
 
+def test_who_was_assured_takes_no_loan_any_more(stocking: SqliteLedger) -> None:
+    """Surplus is called back on a thread, also between the look at what is replaced and its replacement."""
+    tally = stocking.open("/h", LIMITS)
+    count(tally)
+    tally.reserve(files=1).settle(4096, 1)
+    grant = tally.reserve(loan=Loan(Identity(1, 1), 4096))
+    grant.extend(5000)
+    grant.assure()
+    assert grant.covers_all
+    stocking._homes["/h"].call_back_surplus()
+    assert grant.covers_all
+    assert grant.loan is None
+    assert tally.usage().reserved_bytes == 5000
+    grant.settle(904, 0)
+    assert tally.usage() == Usage(5000, 1)
+
+
 def test_what_is_on_the_disk_is_always_covered_by_what_others_see(
     stocking: SqliteLedger, state: Path
 ) -> None:
