@@ -14,8 +14,9 @@ files, each name counts (a hard link counts again); entries are names of any kin
 A file that an upload is about to replace is *lent* to it: its size counts as room for that one upload, because the
 new bytes become visible only in the moment in which the old ones vanish. Nobody else gets the same loan.
 
-The methods are synchronous. A ledger on another machine sets `blocking`, and the service then calls it on a thread;
-the embedded one answers at once and is called inline.
+The methods are synchronous and called on the loop, as the embedded ledger answers in microseconds. What would have to
+wait says HomeBusy or Uncounted instead and is asked for again, with `wait`, on a thread: a ledger on another machine
+would say so of everything.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -229,8 +230,6 @@ class Pools(Protocol):
 
 class Ledger(Protocol):
     """The books of all homes."""
-
-    blocking: bool
 
     @property
     def pools(self) -> Pools:

@@ -30,8 +30,6 @@ Later = Callable[[float, Callable[[], None]], None]
 class SqliteLedger:
     """The books of all homes, shared by every process that opens the same state directory."""
 
-    blocking = False
-
     def __init__(self, state: Path, later: Later | None = None) -> None:
         """Open the ledger in `state`, voiding what dead processes held. Raises LedgerFault.
 

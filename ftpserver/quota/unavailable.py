@@ -15,7 +15,6 @@ from ftpserver.quota.traffic import Allowance
 class UnavailableLedger:
     """Books of which only is known why they cannot be used."""
 
-    blocking = False
     sound = False
 
     def __init__(self, why: str) -> None:

@@ -118,9 +118,8 @@ class Form(Protocol):
 
 
 class Storage(Protocol):
-    """The files of one home. With `blocking` True every call may wait for long: make it on a thread."""
+    """The files of one home. No call waits for anything but the disk."""
 
-    blocking: bool
     umask: int
     """Permission bits that new files and directories do not get."""
 

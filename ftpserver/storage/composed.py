@@ -27,7 +27,6 @@ class ComposedStorage:
 
     def __init__(self, beneath: Storage) -> None:
         self._beneath = beneath
-        self.blocking = beneath.blocking
 
     @property
     def umask(self) -> int:

@@ -42,8 +42,6 @@ _WRITE_BITS = 0o222
 class LocalStorage:
     """The files of one home. It owns the home's descriptor; nothing here blocks but the disk."""
 
-    blocking = False
-
     def __init__(self, jail: Jail, staging: Path | None, umask: int, nameless: bool) -> None:
         self._jail = jail
         self._staging = Staging(staging)

@@ -22,4 +22,4 @@ def test_values_compare() -> None:
 
 def test_local_is_a_storage(storage: LocalStorage) -> None:
     store: Storage = storage  # mypy holds the two together
-    assert store.blocking is False
+    assert store.umask == storage.umask

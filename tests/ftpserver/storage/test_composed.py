@@ -126,7 +126,6 @@ def test_everything_else_is_that_of_the_store_beneath(storage: Storage, home: Pa
     put(storage, "/ü", b"")
     assert (home / "ü").stat().st_mode & 0o777 == 0o600
     assert storage.umask == 0o077
-    assert storage.blocking is False
     assert storage.free_bytes() > 0
     assert storage.stands_at(str(home))
     assert sum(size for size, _ in storage.count()) == 5
