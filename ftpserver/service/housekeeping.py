@@ -90,11 +90,10 @@ class Housekeeper:
                 replacement = self._ledger = self._reopen()
             with contextlib.suppress(LedgerFault):
                 self._ledger.void_the_dead()
-            self._ledger.checkpoint()
-            for chore in self._chores:
-                chore()
+            for chore in (self._ledger.checkpoint, *self._chores):
+                _do(chore)
         if look_up:
-            self._look_up()
+            _do(self._look_up)
         return replacement
 
     def _done(self, future: "asyncio.Future[AnyLedger | None]") -> None:
@@ -112,3 +111,11 @@ class Housekeeper:
 
     def _rest(self, future: "asyncio.Future[AnyLedger | None]") -> None:
         self._timer = self._loop.call_later(_SECONDS, self.start)
+
+
+def _do(chore: Callable[[], object]) -> None:
+    """One that fails keeps nobody from the others, nor from a new ledger."""
+    try:
+        chore()
+    except Exception as error:
+        logger.error("housekeeping failed: %s", error)

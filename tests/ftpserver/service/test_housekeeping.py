@@ -81,6 +81,14 @@ def test_after_a_round_that_failed_comes_another(house: House, caplog: pytest.Lo
     assert "the disk is on fire" in caplog.text
 
 
+def test_a_chore_that_fails_keeps_nobody_from_a_new_ledger(house: House, tmp_path: Path) -> None:
+    house.broken = True
+    (tmp_path / "state" / "ledger.sqlite3").rename(tmp_path / "elsewhere")
+    house.keeper.hurry()
+    house.until(lambda: len(house.used) == 1)
+    assert house.asked == 1
+
+
 def test_a_ledger_that_was_replaced_is_opened_anew_once(
     house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
