@@ -261,6 +261,7 @@ class Desk:
     def leave(self, session: Session) -> None:
         """A session has ended: release what it held."""
         session.drop_promise()
+        session.link.charset = None  # it was his account's, and another may log in here
         name = session.account.name
         self.users.leave(name)
         if name not in self.users.here:

@@ -43,6 +43,16 @@ def test_a_login_in_the_same_breath_as_what_follows(service: Service) -> None:
         assert [wire.hear().code for _ in range(7)] == [331, 230, 257, 331, 530, 530, 221]
 
 
+def test_who_logs_in_after_another_hears_names_in_his_own_encoding(service: Service) -> None:
+    service.add_user("ada", encoding="latin-1")
+    service.add_user("bob")
+    (service.home("bob") / "größe").touch()
+    with Wire.member(service, "ada") as wire:
+        wire.say("REIN") >> 220
+        wire.login("bob")
+        assert wire.fetch("NLST") == "größe\r\n".encode()
+
+
 ODD = (b"x" * 72, b"x" * 73, b"x" * 8000, b"a\0b", b"\0", b"", b"\xff\xff\xfe", "p\u00e4ssw\u00f6rd".encode())
 
 
