@@ -37,7 +37,7 @@ class Deadlines:
     def __init__(self, timers: SharedTimers, limits: Limits, watched: Watched) -> None:
         self._timers = timers
         self._limits = limits
-        self._watched = watched
+        self._watched: Watched | None = watched
         self._moved = -1
         self._due_at = 0.0
         self.touched = timers.time()
@@ -49,10 +49,12 @@ class Deadlines:
 
     def start(self) -> None:
         """Look which deadline has passed, and again when the next could."""
-        left = self._look()
+        if self._watched is None:
+            return
+        left = self._look(self._watched)
         limits = self._limits
         shortest = min(limits.login_seconds, limits.idle_seconds, limits.data_seconds)
-        if left > 0:
+        if left > 0 and self._watched is not None:  # what was demanded may have ended it
             self._due_at = self._timers.after(min(shortest, max(left, _SHORTEST_TICK)), self)
 
     def fall_due(self) -> None:
@@ -62,11 +64,11 @@ class Deadlines:
     def stop(self) -> None:
         """The connection has ended: look no more, and let go of it."""
         self._timers.forget(self._due_at, self)
-        del self._watched
+        self._watched = None
 
-    def _look(self) -> float:
+    def _look(self, watched: Watched) -> float:
         """Seconds until the deadline that holds now; past it, what it demands is done. 0 or less: the end."""
-        watched, limits = self._watched, self._limits
+        limits = self._limits
         if watched.at_work:
             return limits.idle_seconds
         if watched.transfer is not None:
@@ -75,18 +77,18 @@ class Deadlines:
             idle = watched.peer.idle_seconds or limits.idle_seconds
             if self._left(limits.data_seconds) < 0:
                 watched.peer.drop_promise()
-            return self._leave_after(idle, f"No command for {idle:g} seconds, closing.")
+            return self._leave_after(watched, idle, f"No command for {idle:g} seconds, closing.")
         return self._leave_after(
-            limits.login_seconds, f"No login within {limits.login_seconds:g} seconds, closing."
+            watched, limits.login_seconds, f"No login within {limits.login_seconds:g} seconds, closing."
         )
 
     def _left(self, seconds: float) -> float:
         return self.touched + seconds - self._timers.time()
 
-    def _leave_after(self, seconds: float, text: str) -> float:
+    def _leave_after(self, watched: Watched, seconds: float, text: str) -> float:
         left = self._left(seconds)
         if left <= 0:
-            self._watched.leave(text)
+            watched.leave(text)
         return left
 
     def _look_at_transfer(self, transfer: Transfer) -> float:

@@ -153,3 +153,16 @@ def test_nothing_is_looked_at_after_the_end(clock: Clock) -> None:
     watch(clock, connection).stop()
     clock.turn(1000)
     assert not connection.left
+
+
+def test_who_is_ended_by_what_a_deadline_demands_is_looked_at_no_more(
+    clock: Clock, book: Playbook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An abort is the end of a connection whose client has said QUIT behind the transfer."""
+    connection = Connection(book.session)
+    connection.transfer = moving = Moving()
+    deadlines = watch(clock, connection)
+    moving.abort = lambda reason: deadlines.stop()  # type: ignore[method-assign]
+    clock.turn(1000)
+    assert not caplog.text
+    assert not clock.timers
