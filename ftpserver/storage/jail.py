@@ -159,9 +159,12 @@ class KernelJail(Jail):
         raw = text.encode("utf-8", "surrogateescape")
         if b"\0" in raw:  # C would open the part before it
             raise fault(errno.EINVAL, text)
+        root = self._owner  # held: else its number could be another home's when a thread comes to use it
+        if root is None:
+            raise fault(errno.EBADF, text)
         code = errno.EAGAIN
         for _ in range(_TRIES):
-            fd: int = _openat2(_OPENAT2, self.root, raw, how, 24)
+            fd: int = _openat2(_OPENAT2, root.fd, raw, how, 24)
             if fd >= 0:
                 return fd
             code = ctypes.get_errno()
@@ -182,8 +185,11 @@ class WalkJail(Jail):
             raise fault(errno.EINVAL, text)
         if len(raw) >= 4096:  # PATH_MAX, with its NUL
             raise fault(errno.ENAMETOOLONG, text)
+        root = self._owner  # held, as in KernelJail
+        if root is None:
+            raise fault(errno.EBADF, text)
         for _ in range(_TRIES):
-            with _Walk(self.root) as walk:
+            with _Walk(root.fd) as walk:
                 try:
                     return walk.open(text, flags | os.O_CLOEXEC, mode)
                 except _Moved:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ftpserver.storage.jail as module
 from ftpserver.storage.jail import Jail, KernelJail, Parent, WalkJail, fault, has_openat2, jail_for
 from ftpwire.pathname import ROOT, VirtualPath
 
@@ -280,3 +281,27 @@ def test_swapping_a_directory_for_a_link_leads_nowhere(jail: Jail, home: Path) -
     thread.join()
     assert seen <= {b"inside"}
     assert read(jail, "/d/secret") == b"inside"
+
+
+def test_a_home_that_is_closed_meanwhile_does_not_become_another(
+    jail: Jail, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread of a session that has ended may come to its system call when the number is another home's."""
+    (home / "file").write_bytes(b"ours")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_bytes(b"theirs")
+    taken: list[int] = []
+    name = "_openat2" if isinstance(jail, KernelJail) else "_Walk"
+    real = getattr(module, name)
+
+    def late(*given: object) -> object:
+        if not taken:
+            jail.close()
+            taken.append(os.open(other, os.O_RDONLY | os.O_DIRECTORY))
+        return real(*given)
+
+    monkeypatch.setattr(module, name, late)
+    assert read(jail, "/file") == b"ours"
+    assert code(jail, "/file") == errno.EBADF
+    os.close(taken[0])
