@@ -21,6 +21,7 @@ from ftpserver.data.receive import Obstacle
 from ftpserver.quota.base import Grant, HomeBusy, LedgerFault, QuotaExceeded, Tally, Uncounted
 from ftpserver.storage.base import Identity, Removed, Sink, StorageBusy
 
+_TRIES = 5
 _LARGEST = 2**60
 """Bytes in a file (an exbibyte): some file systems have sparse files whose sizes no ledger could add up."""
 
@@ -121,18 +122,30 @@ class Upload:
 
         HomeBusy means: call again, off the loop with `wait`. After any other failure the upload has ended.
         """
+        if wait:
+            return self._finish_patiently(ending)
         try:
-            return self._finish(ending, wait)
+            return self._finish(ending, wait=False)
         except Uncounted as uncounted:
-            if not wait:
-                raise HomeBusy(str(uncounted)) from uncounted
-            self._recount()
-            return self._finish(ending, wait)
-        except HomeBusy:
-            if not wait:
-                raise
-            self._tally.outwait_others()
-            return self._finish(ending, wait)
+            raise HomeBusy(str(uncounted)) from uncounted
+
+    def _finish_patiently(self, ending: Ending) -> Fate:
+        for _ in range(_TRIES):
+            try:
+                return self._finish(ending, wait=True)
+            except Uncounted:
+                self._outwait(self._recount)
+            except HomeBusy:
+                self._outwait(self._tally.outwait_others)
+        self.abandon()
+        raise LedgerFault("others change this home all the time")
+
+    def _outwait(self, obstacle: Callable[[], None]) -> None:
+        try:
+            obstacle()
+        except BaseException:
+            self.abandon()
+            raise
 
     def _finish(self, ending: Ending, wait: bool) -> Fate:
         complete = ending is Ending.COMPLETE

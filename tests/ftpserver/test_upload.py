@@ -119,6 +119,23 @@ def test_a_busy_home_lets_it_end_later(home: Home, place: Place) -> None:
     assert home.usage() == Usage(10, 1)
 
 
+def test_one_whose_home_cannot_be_counted_leaves_nothing_behind(home: Home, place: Place) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store(home, "a", b"old")
+    opens = len(os.listdir("/proc/self/fd"))
+    upload = home.upload(path("a"))
+    upload._recount = fail
+    write(upload, b"x" * 10)
+    (place.root / "a").unlink()  # so it needs an entry more, which only a counted home can give
+    home.tally.distrust()
+    with pytest.raises(OSError, match="Input/output"):
+        upload.finish(Ending.COMPLETE, wait=True)
+    assert settled(home) == Usage(0, 0)
+    assert len(os.listdir("/proc/self/fd")) == opens
+
+
 def test_a_directory_that_vanished_loses_the_upload_and_nothing_else(home: Home, place: Place) -> None:
     home.make_directory(path("d"))
     upload = home.upload(path("d/a"))
