@@ -27,9 +27,20 @@ class Patience:
         """
         shared = self._waits.get(home)
         if shared is None:
-            shared = self._waits[home] = self._loop.run_in_executor(self._pool, work)
-            shared.add_done_callback(lambda done: self._waits.pop(home, None))
-        return asyncio.shield(shared)
+            return asyncio.shield(self._begin(home, work))
+        return self._loop.create_task(self._share(shared, home, work))
+
+    def _begin(self, home: str, work: Callable[[], None]) -> "asyncio.Future[None]":
+        begun = self._waits[home] = self._loop.run_in_executor(self._pool, work)
+        begun.add_done_callback(lambda done: self._waits.pop(home, None))
+        return begun
+
+    async def _share(self, shared: "asyncio.Future[None]", home: str, work: Callable[[], None]) -> None:
+        """Wait with another session; its wait may fail because it has ended, so then there is one of our own."""
+        try:
+            await asyncio.shield(shared)
+        except Exception:
+            await asyncio.shield(self._waits.get(home) or self._begin(home, work))
 
     def close(self) -> None:
         """The service ends; waits that have not begun are dropped."""

@@ -74,6 +74,26 @@ def test_a_fault_is_told_to_all_who_wait() -> None:
     play(scene)
 
 
+def test_a_wait_that_fails_with_its_own_session_is_made_again_by_the_others() -> None:
+    async def scene(patience: Patience) -> None:
+        gate, begun = threading.Event(), []
+
+        def of_a_session_that_ends() -> None:
+            gate.wait(30)
+            raise OSError("closed")
+
+        first = patience.wait("/home/ada", of_a_session_that_ends)
+        others = [patience.wait("/home/ada", lambda: begun.append(1)) for _ in range(100)]
+        await asyncio.sleep(0)
+        gate.set()
+        with pytest.raises(OSError, match="closed"):
+            await first
+        await asyncio.gather(*others)
+        assert len(begun) == 1
+
+    play(scene)
+
+
 def test_one_who_gives_up_disturbs_nobody() -> None:
     async def scene(patience: Patience) -> None:
         gate = threading.Event()
