@@ -44,5 +44,8 @@ def place(
 
 
 def _tell(finishing: "asyncio.Future[Fate]", placed: Placed) -> None:
+    if finishing.cancelled():
+        placed(None, asyncio.CancelledError())
+        return
     failure = finishing.exception()
     placed(finishing.result() if failure is None else None, failure)

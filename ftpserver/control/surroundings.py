@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftpserver.control.patience import Patience
 from ftpserver.control.protection import Protection
+from ftpserver.data.secure import Drainage
 from ftpwire.reply import Reply
 
 
@@ -23,3 +24,4 @@ class Surroundings:
     patience: Patience
     protection: Protection
     """What gives a data connection its TLS side."""
+    drainage: Drainage = field(default_factory=Drainage)

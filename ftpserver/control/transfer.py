@@ -23,7 +23,7 @@ from ftpserver.data.deflate import DeflatedChunks, Inflate
 from ftpserver.data.mover import Mover
 from ftpserver.data.pace import Governor
 from ftpserver.data.receive import FileReceiver
-from ftpserver.data.secure import Handshake, drain, finish
+from ftpserver.data.secure import Handshake, finish
 from ftpserver.data.send import Chunks, ChunkSender, FileChunks, FileSender, MadeChunks
 from ftpserver.data.text import FromNetwork, ToNetwork
 from ftpserver.log import event
@@ -268,8 +268,10 @@ class Transfer:
         self, job: Receive, error: Exception | None, fate: Fate | None, failure: BaseException | None
     ) -> None:
         """The file has its fate: say it."""
-        if isinstance(failure, Exception):
-            error = error or failure
+        if failure is not None:
+            error = error or (
+                failure if isinstance(failure, Exception) else Aborted("It could not be stored")
+            )
         self._log(error, fate)
         if error is None:
             self._session.home.stored(job.path)
@@ -298,7 +300,7 @@ class Transfer:
     def _drain_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            drain(self._around.loop, connection, _DRAIN_SECONDS)
+            self._around.drainage.drain(self._around.loop, connection, _DRAIN_SECONDS)
 
     def _finish(self, reply: Reply) -> None:
         if self._governor is not None:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 
 from ftpserver.data.mover import Mover, OnEnd, acknowledge
 from ftpserver.data.receive import Drain
@@ -88,8 +89,22 @@ def _finish_later(loop: asyncio.AbstractEventLoop, connection: ssl.SSLSocket) ->
     loop.add_writer(fd, try_again)
 
 
-def drain(loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: float) -> None:
-    """Read what a client still sends into nowhere, for a while; then close."""
+class Drainage:
+    """Where the refused uploads of one client go: only the last is read from, or he could have many open at once."""
+
+    __slots__ = ("_give_up",)
+
+    def __init__(self) -> None:
+        self._give_up: Callable[[], None] = lambda: None
+
+    def drain(self, loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: float) -> None:
+        """See `drain`; the one before is closed."""
+        self._give_up()
+        self._give_up = drain(loop, connection, seconds)
+
+
+def drain(loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: float) -> Callable[[], None]:
+    """Read what a client still sends into nowhere, for a while; then close. Returns what closes it at once."""
 
     def close(error: Exception | None) -> None:
         timer.cancel()
@@ -99,9 +114,11 @@ def drain(loop: asyncio.AbstractEventLoop, connection: socket.socket, seconds: f
         connection.close()
 
     def give_up() -> None:
+        timer.cancel()
         drained.stop()
         connection.close()
 
     drained = Drain(loop, connection, close)
     timer = loop.call_later(seconds, give_up)
     drained.start()
+    return give_up

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 import ftpserver.data.secure as secure
-from ftpserver.data.secure import Farewell, Handshake, drain, finish
+from ftpserver.data.secure import Drainage, Farewell, Handshake, drain, finish
 from tests.certificates import pair as certificate
 from tests.ftpserver.data.conftest import Ends, Pair, read_all, turn, until
 from tests.wire import reset
@@ -270,3 +270,17 @@ def test_a_drain_answers_the_client_s_farewell(
     until(loop, telling.done)
     telling.result().close()
     assert ours.fileno() < 0
+
+
+def test_one_client_has_one_refused_upload_read_from(loop: asyncio.AbstractEventLoop, pair: Pair) -> None:
+    drainage = Drainage()
+    (first, its_client), (second, other_client) = pair(), pair()
+    drainage.drain(loop, first, 20)
+    drainage.drain(loop, second, 20)
+    assert first.fileno() < 0 <= second.fileno()
+    assert its_client.recv(1) == b""
+    other_client.close()
+    until(loop, lambda: second.fileno() < 0)
+    third, _ = pair()
+    drainage.drain(loop, third, 0.01)  # that the one before has ended already is no matter
+    until(loop, lambda: third.fileno() < 0)
