@@ -20,7 +20,7 @@ from ftpserver.control.channel import ControlChannel, Lines
 from ftpserver.control.deadlines import Deadlines
 from ftpserver.control.dispatch import dispatch
 from ftpserver.control.facilities import Facilities
-from ftpserver.control.lines import Stranger, interrupt_of, read
+from ftpserver.control.lines import Stranger, interrupt_of, overflow, read
 from ftpserver.control.protection import Protection
 from ftpserver.control.replies import Replies
 from ftpserver.control.surroundings import Surroundings
@@ -50,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_MOST_WAITING = 1000  # lines; beyond that the client is not read
 _MOST_UNSENT = 256 * 1024
 
 
@@ -126,7 +125,7 @@ class Control:
         if self.transfer is not None:
             lines = self._interrupt(lines)
         self._lines.extend(lines)
-        if len(self._lines) > _MOST_WAITING:
+        if overflow(self._lines):
             self._channel.pause()
         self._work()
 
@@ -203,7 +202,7 @@ class Control:
 
     def _read_on(self) -> None:
         """Read further, unless the client sends more than it lets us answer."""
-        if len(self._lines) <= _MOST_WAITING:
+        if not self._lines or not overflow(self._lines):
             self._channel.resume()
 
     def _handle(self, line: bytes | None) -> None:

@@ -5,6 +5,7 @@ somewhere (the ALPACA attack), a mailer, a TLS client at a port where TLS begins
 bare verb that its row lets (ABOR, STAT) is not kept waiting.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftpserver.commands import verbs
@@ -16,6 +17,8 @@ from ftpwire.reply import Reply
 
 _OVERLONG = Reply(500, ("The command line is too long.",))
 _GARBLED = Reply(500, ("That is no command.",))
+_MANY = 1000
+_MUCH = 64 * 1024  # bytes
 _FOREIGN = frozenset({"GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "PATCH", "PRI", "EHLO", "HELO"})
 _TLS_HANDSHAKE = b"\x16\x03"
 
@@ -45,6 +48,11 @@ def read(line: bytes | None, charset: Charset | None, visitor: bool) -> Command 
     if visitor and command.verb in _FOREIGN:
         return Stranger("another protocol than FTP was spoken")
     return command
+
+
+def overflow(waiting: Sequence[bytes | None]) -> bool:
+    """Whether so many lines wait to be carried out, or such long ones, that no more are to be read."""
+    return len(waiting) > _MANY or sum(map(len, filter(None, waiting))) > _MUCH
 
 
 def interrupt_of(line: bytes | None) -> Interrupt:

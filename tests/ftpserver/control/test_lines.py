@@ -3,7 +3,7 @@
 import pytest
 
 from ftpserver.commands.table import Interrupt
-from ftpserver.control.lines import Stranger, interrupt_of, read
+from ftpserver.control.lines import Stranger, interrupt_of, overflow, read
 from ftpwire.charset import Charset
 from ftpwire.command import Command
 from ftpwire.reply import Reply
@@ -48,3 +48,10 @@ def test_another_protocol_is_sent_off_before_a_login_and_answered_after_it(line:
 )
 def test_only_a_bare_verb_may_interrupt(line: bytes | None, interrupt: Interrupt) -> None:
     assert interrupt_of(line) is interrupt
+
+
+def test_many_lines_and_long_ones_are_too_many() -> None:
+    assert not overflow([b"NOOP"] * 1000)
+    assert overflow([b"NOOP"] * 1001)
+    assert not overflow([None, b"x" * 8000] * 8)
+    assert overflow([None, b"x" * 8000] * 9)
