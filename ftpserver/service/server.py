@@ -197,7 +197,10 @@ class Service:
         )
         control = Control(self._facilities, connection, link, self._closed)
         self._controls.add(control)
-        control.start(GREETING, implicit_tls)
+        try:
+            control.start(GREETING, implicit_tls)
+        except OSError as error:
+            control.close(str(error))  # gives its place back
 
     def _refusal(self, address: str) -> str:
         """Count one more session from this address, "", or tell why there may not be one."""
