@@ -23,7 +23,7 @@ from ftpclient.control import Control
 from ftpclient.errors import FtpError, TimedOut, TlsFailed, TransferCut
 
 BUFFER = 512 * 1024
-"""Bytes moved at a time; 256 KiB to 1 MiB measured best (clients.md §3c)."""
+"""Bytes moved at a time; 256 KiB to 1 MiB measured best."""
 
 FILE_SLICE = 4 * 1024 * 1024
 """Bytes handed to one sendfile(2), which is also how often progress is told."""

@@ -12,7 +12,6 @@ Restart         back to the state before login (REIN)
 Secure          begin TLS on the control connection after the reply
 Unsecure        end TLS on the control connection after the reply (CCC)
 Leave           say this and close
-Abort           end the transfer that runs (its own reply comes first), then say this
 Later           do this on a thread, as it may take long; what it returns is the outcome
 """
 
@@ -124,13 +123,6 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class Abort:
-    """End the running transfer, then say this."""
-
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
 class Later:
     """Work for a thread."""
 
@@ -150,6 +142,5 @@ Outcome = (
     | Secure
     | Unsecure
     | Leave
-    | Abort
     | Later
 )

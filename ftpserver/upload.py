@@ -1,6 +1,6 @@
 """One upload: an open sink and the grant that pays for it, from the first byte to its name.
 
-Theory (design.md §5). `cover` is called before bytes are written and makes sure that the grant covers them: the size
+Theory. `cover` is called before bytes are written and makes sure that the grant covers them: the size
 the file will have for a new one (a hole left by REST counts), the growth for one written in place. `finish` makes
 the end of it and says what became of it:
 

@@ -1,4 +1,4 @@
-"""What the seed tutorial asked for, kept alive: one test named after each thing it showed (design.md §7).
+"""What the seed tutorial asked for, kept alive: one test named after each thing it showed.
 
 Here both programs are used as they are shipped: `ftpserver serve` and `ftpclient` on a terminal, between them the
 wire. What each does in detail is tested in its own place; these tests say that nothing of the seed was lost.

@@ -228,10 +228,6 @@ class Account(Defaults):
         """Tell whether the account is enabled and not expired at `now` (an aware time)."""
         return self.enabled and (self.expires is None or now < self.expires)
 
-    def allows(self, permission: Permission) -> bool:
-        """Tell whether the account has this permission."""
-        return permission in self.permissions
-
     def home_path(self, homes: Path) -> Path:
         """Return the directory of the home: below `homes`, or the absolute path that the file gives."""
         return homes / self.home

@@ -11,7 +11,7 @@ from ftpserver.accounts.account import Permission
 from ftpserver.commands.arguments import path, text
 from ftpserver.commands.table import Interrupt, Table
 from ftpserver.data.text import file_offset
-from ftpserver.outcome import Abort, Later, Outcome, Receive, Send
+from ftpserver.outcome import Later, Outcome, Receive, Send
 from ftpserver.refusal import refuse
 from ftpserver.session import Session, Type
 from ftpserver.upload import Upload
@@ -106,5 +106,5 @@ def _receive(session: Session, target: VirtualPath, upload: Upload) -> Receive:
 
 @table.anyone("ABOR", text, "ABOR", interrupt=Interrupt.ABORTS)
 def abor(peer: object, argument: str) -> Outcome:
-    """End the transfer that runs; it answers 426 by itself, this one 226."""
-    return Abort(Reply(226, ("Abort done.",)))
+    """What is said when no transfer runs any more: its row has ended the one that ran, which answered 426 itself."""
+    return Reply(226, ("Abort done.",))

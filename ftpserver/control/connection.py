@@ -27,7 +27,6 @@ from ftpserver.control.surroundings import Surroundings
 from ftpserver.control.transfer import Transfer, release
 from ftpserver.log import event
 from ftpserver.outcome import (
-    Abort,
     Admit,
     Identify,
     Leave,
@@ -243,8 +242,6 @@ class Control:
                 self._secure(outcome)
             case Unsecure():
                 self._unsecure(outcome)
-            case Abort():
-                self._reply(outcome.reply)
             case Recite():
                 self._replies.recite(outcome, self._work)
             case Leave():

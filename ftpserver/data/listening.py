@@ -1,7 +1,7 @@
 """Listening sockets and accepting on them, as the control and the passive ports do.
 
 When the process runs out of descriptors, accepting fails while the connection stays in the queue, and the loop would
-spin on it. So whoever accepts rests for a moment then (threats.md, "EMFILE on accept").
+spin on it. So whoever accepts rests for a moment then.
 
 `socket.accept` asks the new socket's family and kind of the old one, twice through an enumeration, and makes it block;
 all of that is known here. It is a few microseconds in every transfer and every login.

@@ -20,7 +20,7 @@ Opened = Callable[[socket.socket | None, str], None]
 
 
 class SessionPort:
-    """The DataPort of a session (see session.py)."""
+    """What one session has set up for its next transfer."""
 
     __slots__ = (
         "_aimed_at",
@@ -74,13 +74,13 @@ class SessionPort:
         return self._expectation is not None or self._aimed_at is not None
 
     def listen(self) -> tuple[str, int]:
-        """See session.DataPort. Raises NoPort."""
+        """PASV and EPSV: the address and port that the client must connect to. Raises NoPort."""
         self.drop()
         self._expectation = self._passive.expect(self._local, self._peer, self._arrive)
         return self._announce(self._peer, self._known_as), self._expectation.address[1]
 
     def aim(self, address: tuple[str, int]) -> None:
-        """See session.DataPort."""
+        """PORT and EPRT: where to connect to."""
         self.drop()
         self._aimed_at = address
 
@@ -98,7 +98,7 @@ class SessionPort:
             opened(None, "Send PASV, EPSV, PORT or EPRT first.")
 
     def drop(self) -> None:
-        """See session.DataPort. An `open` that waits is not called any more."""
+        """Forget what was set up; an `open` that waits is not called any more."""
         if self._expectation is not None:
             self._expectation.cancel()
             self._expectation = None

@@ -5,7 +5,7 @@ writes (`cover`), and writes it in one piece or has a thread do that (writing.py
 end of the peer's stream is the end of the file; anything else is an error, which the owner answers.
 
 `Drain` reads what a refused client still sends, within bounds, so that the client comes to its end and reads our
-reply instead of a reset (threats.md: "a reset instead of a reply").
+reply instead of a reset.
 """
 
 import asyncio

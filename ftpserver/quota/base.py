@@ -1,6 +1,6 @@
 """The ledger's interface: reserve, spend, settle.
 
-Theory (design.md §4). A *home* has a visible tree: the bytes and entries a walk of it finds. The ledger knows how
+Theory. A *home* has a visible tree: the bytes and entries a walk of it finds. The ledger knows how
 much that is (`Usage.bytes`, `Usage.files`) and how much of the quota is promised to changes that are under way
 (`reserved_*`). The rule that every implementation keeps, whatever runs in parallel and in however many processes:
 

@@ -2,7 +2,7 @@
 
 Each process that opens the ledger keeps a lock that ends with it (state/liveness.py) and a row. Whoever finds a
 row without a living lock voids it: its reservations and loans vanish and the homes it had touched are counted before
-their next change (design.md §4). The lock is taken before the row is written, so a row always has a lock to look for.
+their next change. The lock is taken before the row is written, so a row always has a lock to look for.
 """
 
 import logging

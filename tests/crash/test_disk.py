@@ -1,4 +1,4 @@
-"""Disks that are full, faulty, read-only or gone: invariant 6 of servers.md §4c.
+"""Disks that are full, faulty, read-only or gone: invariant 6 of tests/invariants.
 
 A full disk is a tmpfs of our own; what no mount can do on demand (EIO, EDQUOT) is injected into the one system call
 it would come from. Every time the client gets a reply that says what happened, the old file is whole, ledger and disk

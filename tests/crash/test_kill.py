@@ -1,4 +1,4 @@
-"""SIGKILL at every step of a change: invariant 6 of servers.md §4c.
+"""SIGKILL at every step of a change: invariant 6 of tests/invariants.
 
 Each change is first carried out once while its system calls are written down: the bytes of a chunk, the link, the
 rename, every page of the ledger's transactions, the reply. Then it is carried out again for each of these steps, and

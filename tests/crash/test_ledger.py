@@ -1,4 +1,4 @@
-"""The ledger corrupt, locked, missing, or on a full disk: invariant 10 of servers.md §4c.
+"""The ledger corrupt, locked, missing, or on a full disk: invariant 10 of tests/invariants.
 
 It fails closed: uploads get 451 and the log says why, downloads go on, nobody is ever unlimited. And it heals without
 losing anybody's limit, as those stand in the account files: by itself when what was wrong is over, at the latest when

@@ -1,4 +1,4 @@
-"""SIGKILL where the file system has no nameless files: invariant 6 of servers.md §4c, on FUSE.
+"""SIGKILL where the file system has no nameless files: invariant 6 of tests/invariants, on FUSE.
 
 There an upload has a hidden name from its first byte, and a new name comes by link and unlink, as there is no
 RENAME_NOREPLACE either. So there are more steps to die between, and more that could be left over. The server dies

@@ -1,4 +1,4 @@
-"""A worker is killed in the middle of a change while others live: invariant 6 of servers.md §4c, several processes.
+"""A worker is killed in the middle of a change while others live: invariant 6 of tests/invariants, several processes.
 
 All workers share one ledger. One dies at an exact step of a change; another has an upload of the same user under way
 and a session that goes on. Nobody notices but the client of the dead one: what the dead held is free again, the home

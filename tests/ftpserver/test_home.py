@@ -66,7 +66,7 @@ def test_free_bytes_are_those_of_the_quota_or_the_disk(place: Place, home: Home)
     assert home.free_bytes() == 0
 
 
-# Overwriting at 0, 50 and 100 % of the quota (servers.md 4c.2) -------------------------------------------------------
+# Overwriting at 0, 50 and 100 % of the quota (invariant 2) -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("beside", [0, 50])

@@ -5,17 +5,17 @@ import dataclasses
 import pytest
 
 from ftpserver import outcome
-from ftpserver.outcome import Abort, Leave, Login, Outcome, Recite, Restart, Secure, Unsecure
+from ftpserver.outcome import Leave, Login, Outcome, Recite, Restart, Secure, Unsecure
 from ftpwire.reply import Reply
 
 REPLY = Reply(200, ("Yes.",))
 
 
 @pytest.mark.parametrize(
-    "value", [Leave(REPLY), Abort(REPLY), Restart(REPLY), Unsecure(REPLY), Secure(REPLY, private=True)]
+    "value", [Leave(REPLY), Restart(REPLY), Unsecure(REPLY), Secure(REPLY, private=True)]
 )
 def test_what_only_says_something_is_frozen_and_comparable(
-    value: Leave | Abort | Restart | Unsecure | Secure,
+    value: Leave | Restart | Unsecure | Secure,
 ) -> None:
     assert value == dataclasses.replace(value)
     with pytest.raises(dataclasses.FrozenInstanceError):

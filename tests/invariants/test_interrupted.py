@@ -1,4 +1,4 @@
-"""Interrupted uploads, in the clear and over TLS: invariant 6 of servers.md §4c, design.md §5.
+"""Interrupted uploads, in the clear and over TLS: invariant 6.
 
 However an upload is cut, a file that was to be replaced is as it was; what came of a new name is kept for a resume
 or dropped, as the settings say; the books agree with the disk, at once and after a crash; and nothing is left over.

@@ -1,6 +1,6 @@
 """The twelve invariants of the quota ledger, over the wire on a real server; each test bears its number.
 
-The list is `reference/servers.md` §4c: what no server of today passes. "At every instant" is checked by a sampler
+No server of today passes them all. "At every instant" is checked by a sampler
 on the disk that freezes the server for each look (tests/sampler.py), never at the end only. Ends of the process
 are in tests/crash; they belong to invariant 6.
 """

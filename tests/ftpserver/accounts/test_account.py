@@ -173,8 +173,7 @@ def test_permissions() -> None:
         with pytest.raises(ValueError, match=r"permission|must be"):
             parse_permissions(wrong)
     box = account('password: "*"\npermissions: drop-box')
-    assert box.allows(Permission.CREATE)
-    assert not box.allows(Permission.LIST)
+    assert box.permissions == {Permission.CREATE}
 
 
 def test_permissions_for_people() -> None:
