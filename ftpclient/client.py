@@ -244,7 +244,7 @@ class Client(Session):
                 offset += sent
                 yield sent
             return
-        if offset:
+        if offset or _is_regular(source):  # wherever it was left
             source.seek(offset)
         while block := source.read(BUFFER):
             data.send(memoryview(block))

@@ -203,6 +203,8 @@ def put_file(
                 if start and start == found.st_size
                 else client.store(remote, source, offset=start, progress=lane.advance)
             )
+    if regular and start + sent < found.st_size:
+        raise VerificationFailed(f"{start + sent} of {found.st_size} bytes were sent", path=str(local))
     _confirm(client, remote, start + sent)
     if regular:
         client.set_modified(remote, found.st_mtime)

@@ -56,6 +56,22 @@ def test_a_shell_session_with_get_put_ls_cd_del_help_exit(
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("there", [b"b" * 300_000, b"a" * 300_000, b"short", b"a" * 900_000])
+def test_what_is_continued_is_whole(words: tuple[Service, list[str]], here: Path, there: bytes) -> None:
+    """Over TLS a file that could not be continued was replaced by its tail: the comparison had moved on in it."""
+    service, options = words
+    home = service.add_user("ada")
+    content = b"a" * 300_000 + b"c" * 400_000
+    (here / "f").write_bytes(content)
+    (service.home("ada") / "f").write_bytes(there)
+    (here / "part").write_bytes(there)
+    (home / "part").write_bytes(content)
+    for action in (("put", "-c", "f", "ftp://{}/f"), ("get", "-c", "ftp://{}/part", "part")):
+        done = run(service, here, action[0], *options, *action[1:])
+        assert done.returncode == 0, done.stderr
+    assert (home / "f").read_bytes() == (here / "part").read_bytes() == content
+
+
 def test_uploading_whole_directories_and_mirroring(words: tuple[Service, list[str]], here: Path) -> None:
     service, options = words
     home = service.add_user("ada")
