@@ -13,6 +13,8 @@ from ftpserver.control.transfer import Transfer
 from ftpserver.session import Peer, Session
 
 _SHORTEST_TICK = 0.05
+_LOOKS = 4
+"""In the time of `data_seconds`: when data stopped is known to within one of them."""
 
 
 class Watched(Protocol):
@@ -38,7 +40,7 @@ class Deadlines:
         self._timers = timers
         self._limits = limits
         self._watched: Watched | None = watched
-        self._moved = -1
+        self._moved = 0
         self._due_at = 0.0
         self.touched = timers.time()
         """When the client last did something that counts (the loop's time)."""
@@ -46,6 +48,7 @@ class Deadlines:
     def touch(self) -> None:
         """The client has just done something that counts."""
         self.touched = self._timers.time()
+        self._moved = 0  # of a transfer that begins now
 
     def start(self) -> None:
         """Look which deadline has passed, and again when the next could."""
@@ -94,10 +97,10 @@ class Deadlines:
     def _look_at_transfer(self, transfer: Transfer) -> float:
         # A disk that is slow is no fault of the client; and while a thread writes, an abort could end nothing.
         if transfer.moved != self._moved or transfer.waits_for_disk:
-            self._moved = transfer.moved
             self.touch()
+            self._moved = transfer.moved
         left = self._left(self._limits.data_seconds)
         if left <= 0:
             transfer.abort("Timed out")
             return self._limits.data_seconds
-        return left
+        return min(left, self._limits.data_seconds / _LOOKS)

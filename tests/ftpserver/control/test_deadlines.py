@@ -76,8 +76,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def watch(clock: Clock, connection: Connection) -> Deadlines:
-    deadlines = Deadlines(SharedTimers(clock), LIMITS, connection)  # type: ignore[arg-type]
+def watch(clock: Clock, connection: Connection, limits: Limits = LIMITS) -> Deadlines:
+    deadlines = Deadlines(SharedTimers(clock), limits, connection)  # type: ignore[arg-type]
     deadlines.start()
     return deadlines
 
@@ -130,6 +130,20 @@ def test_data_that_moves_is_left_alone_and_data_that_stands_is_aborted(clock: Cl
     clock.turn(120)
     assert moving.aborted == "Timed out"
     assert not connection.left
+
+
+@pytest.mark.parametrize("moved", [0, 5000])
+def test_data_that_stands_has_its_time_once(clock: Clock, book: Playbook, moved: int) -> None:
+    connection = Connection(book.session)
+    deadlines = watch(clock, connection, Limits(login_seconds=300, idle_seconds=300, data_seconds=60))
+    for _ in range(2):  # the first transfer and one after it
+        deadlines.touch()
+        connection.transfer = moving = Moving()
+        moving.moved = moved
+        clock.turn(59)
+        assert not moving.aborted
+        clock.turn(40)
+        assert moving.aborted
 
 
 def test_a_thread_at_work_is_not_the_client_s_fault(clock: Clock) -> None:
