@@ -329,6 +329,7 @@ class Control:
             self._reply(reply_to(error) or FAILED)
             return
         self._began = self._loop.time()
+        self._deadlines.watch_data(self._began)
         self.transfer = Transfer(session, job, governor, self._surroundings(), self._transferred)
         self.transfer.start()
 

@@ -48,7 +48,14 @@ class Deadlines:
     def touch(self) -> None:
         """The client has just done something that counts."""
         self.touched = self._timers.time()
-        self._moved = 0  # of a transfer that begins now
+
+    def watch_data(self, now: float) -> None:
+        """A transfer begins (`now` is the loop's time): see soon enough when its data stands still."""
+        self._moved = 0
+        pause = max(self._limits.data_seconds / _LOOKS, _SHORTEST_TICK)
+        if self._due_at > now + 2 * pause:
+            self._timers.forget(self._due_at, self)
+            self._due_at = self._timers.after(pause, self)
 
     def start(self) -> None:
         """Look which deadline has passed, and again when the next could."""
@@ -102,5 +109,5 @@ class Deadlines:
         left = self._left(self._limits.data_seconds)
         if left <= 0:
             transfer.abort("Timed out")
-            return self._limits.data_seconds
+            return self._limits.data_seconds / _LOOKS
         return min(left, self._limits.data_seconds / _LOOKS)

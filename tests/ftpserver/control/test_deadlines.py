@@ -138,6 +138,7 @@ def test_data_that_stands_has_its_time_once(clock: Clock, book: Playbook, moved:
     deadlines = watch(clock, connection, Limits(login_seconds=300, idle_seconds=300, data_seconds=60))
     for _ in range(2):  # the first transfer and one after it
         deadlines.touch()
+        deadlines.watch_data(clock.now)
         connection.transfer = moving = Moving()
         moving.moved = moved
         clock.turn(59)
