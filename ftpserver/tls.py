@@ -9,10 +9,10 @@ Rules (RFC 4217, and what its implementations got wrong):
   must: then every control connection gets a context of its own, so that the keys of its tickets are its own and a
   resumed session proves that the data connection comes from the same client.
 * TLS 1.3 sends tickets after the handshake. A client that uploads does not read them, and closing a socket with
-  unread bytes resets it: lftp's uploads were cut so, two of 300. So a connection for an upload gets no ticket. A
-  client that uses a ticket only once (curl) then has none left, so the connection after an upload need not resume.
-  A handshake that the client waits for before it says what it wants (data/early.py) gives a ticket; whether a client
-  takes it from an upload is not known.
+  unread bytes resets it: lftp's uploads were cut so, two of 300, and most large ones of Go's clients. So a connection
+  for an upload gets no ticket, nor (unless all must resume) one whose handshake the client waits for before it says
+  what it wants (data/early.py). A client that uses a ticket only once (curl) then has none left, so the connection
+  after an upload need not resume.
 """
 
 import contextlib

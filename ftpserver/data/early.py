@@ -7,8 +7,9 @@ the command: aioftp for ever, curl 7.88 for a fifth of a second. Who waited for 
 
 Only the third kind is met before its command, as the command tells whether the handshake should bring a ticket (see
 tls.py). So when the first bytes of a private connection have come, the command has `_GRACE` to follow. If it does not,
-the client waits for us, and its next handshakes begin at once. It gets a ticket, as for a download: whoever waits for
-a handshake reads what it brings.
+the client waits for us, and its next handshakes begin at once. It gets no ticket, as for an upload: Go's TLS does not
+read what comes after its handshake, sends a file and closes with the ticket unread, and its kernel resets what was
+still on the way. But where every data connection must resume, a client that uses a ticket once needs the next one.
 """
 
 import asyncio
@@ -28,6 +29,10 @@ class Guard(Protocol):
     @property
     def private(self) -> bool:
         """Whether they are protected now."""
+
+    @property
+    def reuse_required(self) -> bool:
+        """Whether they must resume a TLS session."""
 
     def of_data(self, connection: socket.socket, upload: bool) -> ssl.SSLSocket:
         """The TLS side of one; the handshake is still to be made. Raises OSError."""
@@ -92,7 +97,7 @@ class EarlyHandshake:
         if not self._guard.private:  # PROT C was said meanwhile
             return
         try:
-            secure = self._guard.of_data(self.connection, upload=False)
+            secure = self._guard.of_data(self.connection, upload=not self._guard.reuse_required)
         except OSError:  # the client has gone already, which the command will see
             return
         self.connection = secure

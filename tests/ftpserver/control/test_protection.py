@@ -466,6 +466,23 @@ def test_who_shakes_hands_before_his_command_must_resume_too(tmp_path: Path, ver
                 wire.hear() >> 226
 
 
+def test_an_upload_whose_handshake_was_early_is_whole_although_nothing_of_ours_is_read(
+    tmp_path: Path,
+) -> None:
+    """Go's TLS leaves a ticket unread, so that its kernel resets the connection under what is on the way."""
+    content = bytes(10_000_000)
+    with strict(tmp_path) as service:
+        service.add_user("ada")
+        with SecureWire.member_over(service, "ada", ssl.TLSVersion.TLSv1_3) as wire:
+            for number in range(5):
+                with wire.private(wire.extended()) as private:
+                    wire.say(f"STOR {number}") >> 150
+                    private.sendall(content)
+                wire.hear() >> 226
+        sizes = [file.stat().st_size for file in service.home("ada").iterdir()]
+        assert sizes == [len(content)] * 5
+
+
 def test_the_next_after_an_upload_need_not_resume_whenever_the_handshake_was(tmp_path: Path) -> None:
     """A client that uses a ticket once (curl) may not have taken the one that came with an early handshake."""
     with strict(tmp_path, data_session_reuse="require") as service:
