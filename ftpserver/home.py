@@ -19,7 +19,7 @@ from functools import partial
 from ftpserver.accounts.account import Permission
 from ftpserver.quota.base import Grant, HomeBusy, Loan, QuotaExceeded, Tally, Usage
 from ftpserver.quota.refusals import RefusalMemory
-from ftpserver.storage.base import Form, Removed, Source, Storage
+from ftpserver.storage.base import Form, Removed, Source, Storage, Version
 from ftpserver.upload import Upload, UploadPolicy, settle_removed
 from ftpwire.entry import Entry
 from ftpwire.pathname import VirtualPath
@@ -191,12 +191,15 @@ class Home:
             raise
         return Upload(sink, grant, self.tally, self.policy, False, expected, self.recount, self.check_place)
 
-    def remove_file(self, path: VirtualPath, wait: bool = False) -> None:
-        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault."""
+    def remove_file(self, path: VirtualPath, wait: bool = False, only: Version | None = None) -> None:
+        """Remove a name that is no directory. Raises OSError, Uncounted, HomeBusy, LedgerFault.
+
+        With `only`: FileNotFoundError when the name is not that of this file in this state.
+        """
         with self.tally.act(wait):
             self.check_place()
             grant = self.tally.reserve()
-            self._settle_removal(grant, lambda: self.storage.remove_file(path))
+            self._settle_removal(grant, lambda: self.storage.remove_file(path, only))
 
     def remove_directory(self, path: VirtualPath, wait: bool = False) -> None:
         """Remove an empty directory. Raises as `remove_file`."""

@@ -8,9 +8,11 @@ replaces, and whatever is cut short leaves true books. It may be long and it wai
 import errno
 import os
 from collections.abc import Sequence
+from contextlib import closing
 
 from ftpserver.data.receive import Obstacle
 from ftpserver.home import Home
+from ftpserver.storage.base import Source, StorageBusy, Version
 from ftpserver.upload import Ending, Upload
 from ftpwire.entry import Kind
 from ftpwire.pathname import VirtualPath
@@ -46,54 +48,73 @@ def copy(home: Home, source: VirtualPath, target: VirtualPath) -> None:
 def _copy_file(home: Home, source: VirtualPath, target: VirtualPath) -> None:
     upload = home.upload(target, wait=True)
     try:
-        _append(home, source, upload, 0)
+        with closing(home.open_source(source)) as opened:
+            _append(opened, opened.size, upload, 0)
     except BaseException:
         upload.finish(Ending.REFUSED, wait=True)
         raise
     upload.finish(Ending.COMPLETE, wait=True)
 
 
-def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> None:
-    """Append the parts to the target, in order, then remove them. Raises as Home does."""
+class SameFile(Exception):
+    """What is to be combined names one file twice, by whatever paths."""
+
+
+def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> int:
+    """Append the parts to the target, in order, then remove them. Raises SameFile, and as Home does.
+
+    Returns how many parts stay: what has the name of one and is not what was copied, as it was stored anew or changed
+    meanwhile, or is a link.
+    """
     upload = home.upload_in_place(target, None, _total(home, parts), wait=True)
+    copied: list[Version] = []
     try:
-        position = upload.offset
+        position, files = upload.offset, {Version.of(os.fstat(upload.fd)).identity}
         for part in parts:
-            position = _append(home, part, upload, position)
+            with closing(home.open_source(part)) as source:
+                version = Version.of(os.fstat(source.fd))
+                if version.identity in files:
+                    raise SameFile
+                position = _append(source, version.size, upload, position)
+            files.add(version.identity)
+            copied.append(version)
     except BaseException:
         os.ftruncate(upload.fd, upload.offset)  # the parts are all there still
         upload.finish(Ending.REFUSED, wait=True)
         raise
     upload.finish(Ending.COMPLETE, wait=True)
-    for part in parts:
-        home.remove_file(part, wait=True)
+    return sum(not _remove_copied(home, part, version) for part, version in zip(parts, copied, strict=True))
+
+
+def _remove_copied(home: Home, part: VirtualPath, version: Version) -> bool:
+    """Remove a part if it is what was copied; tells whether it was. Raises as Home does."""
+    try:
+        home.remove_file(part, wait=True, only=version)
+    except (FileNotFoundError, StorageBusy):  # another has put something else there, or writes into it
+        return False
+    return True
 
 
 def _total(home: Home, parts: Sequence[VirtualPath]) -> int:
     """How long all are together: they are there, can be read and have room, or nothing is done. Raises OSError."""
     total = 0
     for part in parts:
-        source = home.open_source(part)
-        total += source.size
-        source.close()
+        with closing(home.open_source(part)) as source:
+            total += source.size
     return total
 
 
-def _append(home: Home, source: VirtualPath, upload: Upload, position: int) -> int:
-    """Write a file into an upload at `position`; returns where it ends."""
-    opened = home.open_source(source)
-    try:
-        offset = 0
-        while offset < opened.size:
-            wanted = min(_CHUNK, opened.size - offset)
-            _cover(upload, position + wanted)
-            copied = os.copy_file_range(opened.fd, upload.fd, wanted, offset, position)
-            if not copied:
-                break
-            offset += copied
-            position += copied
-    finally:
-        opened.close()
+def _append(source: Source, size: int, upload: Upload, position: int) -> int:
+    """Write the first `size` bytes of a file into an upload at `position`; returns where they end."""
+    offset = 0
+    while offset < size:
+        wanted = min(_CHUNK, size - offset)
+        _cover(upload, position + wanted)
+        copied = os.copy_file_range(source.fd, upload.fd, wanted, offset, position)
+        if not copied:
+            break
+        offset += copied
+        position += copied
     return position
 
 

@@ -11,7 +11,7 @@ from ftpserver.commands.table import Table
 from ftpserver.outcome import Later, Outcome
 from ftpserver.refusal import refuse
 from ftpserver.session import Session
-from ftpserver.tree import combine, copy, make_path, remove_tree
+from ftpserver.tree import SameFile, combine, copy, make_path, remove_tree
 from ftpwire.entry import Kind
 from ftpwire.pathname import VirtualPath, quote
 from ftpwire.reply import Reply
@@ -43,12 +43,14 @@ def _two_paths(session: Session, argument: str) -> tuple[VirtualPath, VirtualPat
 def comb(session: Session, paths: list[VirtualPath]) -> Outcome:
     """Append the parts to the target, in order, and remove them."""
     target, *parts = paths
-    if len({session.one_spelling(path.text) for path in paths}) != len(paths):
-        raise refuse(501, "A path stands twice.")
 
     def work() -> Outcome:
-        combine(session.home, target, parts)
-        return Reply(250, ("Combined.",))
+        try:
+            stay = combine(session.home, target, parts)
+        except SameFile:
+            raise refuse(501, "A file stands twice.") from None
+        told = f" Not removed, as links or changed meanwhile: {stay} of the parts." if stay else ""
+        return Reply(250, (f"Combined.{told}",))
 
     return Later(work)
 

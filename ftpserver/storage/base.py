@@ -12,6 +12,7 @@ Rules, whoever implements it:
   never stands in its text, only in its `filename`.
 """
 
+import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +31,20 @@ class Identity:
 
     device: int
     inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state of one regular file: which it is, how long, and when it was modified (nanoseconds)."""
+
+    identity: Identity
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, facts: os.stat_result) -> "Version":
+        """The state that a descriptor of the file told."""
+        return cls(Identity(facts.st_dev, facts.st_ino), facts.st_size, facts.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +186,11 @@ class Storage(Protocol):
         """Make a symbolic link to `target` in the home. Raises FileExistsError."""
         ...
 
-    def remove_file(self, path: VirtualPath) -> Removed:
-        """Remove a name that is no directory. Raises IsADirectoryError, StorageBusy."""
+    def remove_file(self, path: VirtualPath, only: Version | None = None) -> Removed:
+        """Remove a name that is no directory. Raises IsADirectoryError, StorageBusy.
+
+        With `only` it is removed from this file, and this state of it, alone: FileNotFoundError for any other.
+        """
         ...
 
     def remove_directory(self, path: VirtualPath) -> Removed:

@@ -17,7 +17,7 @@ Paths in ASCII have one spelling and cost nothing; others cost a look, and one m
 from collections.abc import Generator
 from unicodedata import normalize
 
-from ftpserver.storage.base import Form, Removed, Sink, Source, Storage
+from ftpserver.storage.base import Form, Removed, Sink, Source, Storage, Version
 from ftpwire.entry import Entry
 from ftpwire.pathname import ROOT, VirtualPath
 
@@ -94,9 +94,9 @@ class ComposedStorage:
         """See Storage. The link says its target as the disk spells it."""
         self._beneath.make_link(self.spelled(target), self.spelled(path))
 
-    def remove_file(self, path: VirtualPath) -> Removed:
+    def remove_file(self, path: VirtualPath, only: Version | None = None) -> Removed:
         """See Storage."""
-        return self._beneath.remove_file(self.spelled(path))
+        return self._beneath.remove_file(self.spelled(path), only)
 
     def remove_directory(self, path: VirtualPath) -> Removed:
         """See Storage."""

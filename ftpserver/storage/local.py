@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from ftpserver.storage.base import Existing, Form, Identity, Removed, Sink, StorageBusy
+from ftpserver.storage.base import Existing, Form, Identity, Removed, Sink, StorageBusy, Version
 from ftpserver.storage.count import count
 from ftpserver.storage.entries import entry_of, scan, target_of
 from ftpserver.storage.hidden import is_hidden, refuse_hidden, remove_dead_only
@@ -241,14 +241,16 @@ class LocalStorage:
         with self._jail.parent(path) as parent:
             os.symlink(climb + target.relative, parent.name, dir_fd=parent.fd)
 
-    def remove_file(self, path: VirtualPath) -> Removed:
-        """Remove a name that is no directory."""
+    def remove_file(self, path: VirtualPath, only: Version | None = None) -> Removed:
+        """Remove a name that is no directory, with `only` from this state of a file alone."""
         refuse_hidden(path)
         if path.text == "/":
             raise fault(errno.EISDIR, path.text)
         with self._jail.parent(path) as parent, Victim.take(parent.name, parent.fd) as victim:
             if stat.S_ISDIR(victim.facts.st_mode):
                 raise fault(errno.EISDIR, path.text)
+            if only is not None and Version.of(victim.facts) != only:
+                raise fault(errno.ENOENT, path.text)
             os.unlink(parent.name, dir_fd=parent.fd)
             return victim.removed()
 

@@ -9,8 +9,9 @@ import pytest
 from ftpserver.accounts.account import PRESETS, Permission
 from ftpserver.home import Home, PermissionDenied
 from ftpserver.quota.base import QuotaExceeded, Usage
-from ftpserver.tree import combine, copy, make_path, remove_tree
-from tests.ftpserver.homes import Place, disk, path, settled
+from ftpserver.tree import SameFile, combine, copy, make_path, remove_tree
+from ftpserver.upload import Ending
+from tests.ftpserver.homes import Place, disk, path, settled, store, write
 
 
 @pytest.fixture
@@ -40,7 +41,8 @@ def content(root: Path) -> dict[str, bytes | None]:
 
 
 def check_books(home: Home, root: Path) -> None:
-    links = sum(link.lstat().st_size for link in root.rglob("*") if link.is_symlink())  # which cost no bytes
+    names = (Path(where, name) for where, _, files in os.walk(root) for name in files)
+    links = sum(link.lstat().st_size for link in names if link.is_symlink())  # which cost no bytes
     size, entries = disk(root)
     assert settled(home) == Usage(bytes=size - links, files=entries)
 
@@ -193,6 +195,79 @@ def test_a_combination_that_does_not_fit_keeps_target_and_parts(place: Place) ->
     assert (place.root / "part1").read_bytes() == b"B" * 500
     assert (place.root / "part2").exists()
     check_books(small, place.root)
+
+
+@pytest.mark.parametrize("part", ["self/part0", "link", "hard"])
+def test_a_combination_of_a_file_with_itself_by_another_name_destroys_nothing(
+    place: Place, part: str
+) -> None:
+    """It was appended to itself and then removed: the check was made on the text of the paths."""
+    parts(place, 10, 5)
+    (place.root / "self").symlink_to(".")
+    (place.root / "link").symlink_to("part0")
+    os.link(place.root / "part0", place.root / "hard")
+    home = place.session()
+    for names in (
+        ["part0", part],
+        [part, "part0"],
+        ["part1", "part0", part],
+        ["new", "part0", "part1", part],
+    ):
+        with pytest.raises(SameFile):
+            combine(home, path(names[0]), [path(name) for name in names[1:]])
+        assert (place.root / "part0").read_bytes() == b"A" * 10
+        assert (place.root / "part1").read_bytes() == b"B" * 5
+        assert not (place.root / "new").exists()
+    check_books(home, place.root)
+
+
+def test_a_part_through_a_link_is_combined_and_only_its_own_name_removed(place: Place) -> None:
+    parts(place, 10, 10)
+    (place.root / "self").symlink_to(".")
+    (place.root / "link").symlink_to("part1")
+    home = place.session()
+    assert combine(home, path("whole"), [path("self/part0"), path("link")]) == 1
+    assert (place.root / "whole").read_bytes() == b"A" * 10 + b"B" * 10
+    assert not (place.root / "part0").exists()
+    assert (place.root / "part1").exists()
+    check_books(home, place.root)
+
+
+@pytest.mark.parametrize("change", ["stored anew", "appended to", "being appended to", "removed"])
+def test_a_part_that_another_session_changed_while_it_was_combined_is_not_lost(
+    place: Place, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The other session got its 226, and what it had stored was removed."""
+    parts(place, 10, 10)
+    home, other = place.session(), place.session()
+    copy_bytes, running = os.copy_file_range, []
+
+    def copy_and_meddle(*arguments: int) -> int:
+        monkeypatch.undo()
+        count = copy_bytes(*arguments)
+        if change == "stored anew":
+            store(other, "part0", b"new")
+        elif change == "removed":
+            other.remove_file(path("part0"))
+        else:
+            upload = other.upload_in_place(path("part0"), None)
+            write(upload, b"more")
+            running.append(upload)
+            if change == "appended to":
+                running.pop().finish(Ending.COMPLETE)
+        return count
+
+    monkeypatch.setattr(os, "copy_file_range", copy_and_meddle)
+    stay = combine(home, path("whole"), [path("part0"), path("part1")])
+    for upload in running:
+        upload.finish(Ending.COMPLETE)
+    assert (place.root / "whole").read_bytes() == b"A" * 10 + b"B" * 10
+    left = {"stored anew": b"new", "removed": None}.get(change, b"A" * 10 + b"more")
+    assert stay == 1
+    assert ((place.root / "part0").read_bytes() if left else None) == left
+    assert (place.root / "part0").exists() == (left is not None)
+    assert not (place.root / "part1").exists()
+    check_books(home, place.root)
 
 
 # -- remove_tree ---------------------------------------------------------------------------------------------

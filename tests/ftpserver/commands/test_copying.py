@@ -43,6 +43,22 @@ def test_comb_takes_nothing_twice(book: Playbook) -> None:
     assert (book.home / "a").read_bytes() == b"a"
 
 
+def test_comb_does_not_destroy_a_file_that_a_link_leads_to(book: Playbook) -> None:
+    (book.home / "t").write_bytes(b"content")
+    (book.home / "self").symlink_to(".")
+    (book.home / "l").symlink_to("t")
+    for line in ("COMB t self/t", "COMB l t", "COMB t l"):
+        book.say(line) >> 501
+        assert (book.home / "t").read_bytes() == b"content"
+
+
+def test_comb_says_which_parts_stay(book: Playbook) -> None:
+    (book.home / "a").write_bytes(b"a")
+    (book.home / "l").symlink_to("a")
+    assert "1 of the parts" in (book.say("COMB whole l") >> 250).text
+    assert (book.home / "a").read_bytes() == (book.home / "whole").read_bytes() == b"a"
+
+
 def test_comb_of_what_is_not_there_does_nothing(book: Playbook) -> None:
     (book.home / "a").write_bytes(b"a")
     (book.home / "b").write_bytes(b"b")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpserver.storage.base import Identity, Removed, Sink, StorageBusy
+from ftpserver.storage.base import Identity, Removed, Sink, StorageBusy, Version
 from ftpserver.storage.hidden import is_hidden, new_name
 from ftpserver.storage.jail import KernelJail, WalkJail
 from ftpserver.storage.local import LocalStorage
@@ -197,6 +197,20 @@ def test_create_through_a_link_keeps_the_link(storage: LocalStorage, home: Path)
     assert fails(lambda: storage.create(P("/loop"))) == errno.ELOOP
     (home / "dir").symlink_to("d")
     assert fails(lambda: storage.create(P("/dir"))) == errno.EISDIR
+
+
+def test_only_the_version_that_was_seen_is_removed(storage: LocalStorage, home: Path) -> None:
+    (home / "f").write_bytes(b"1")
+    (home / "link").symlink_to("f")
+    seen = Version.of((home / "f").stat())
+    assert fails(lambda: storage.remove_file(P("/link"), seen)) == errno.ENOENT
+    (home / "new").write_bytes(b"1")
+    os.utime(home / "new", ns=(0, seen.modified))
+    (home / "f").rename(home / "old")
+    (home / "new").rename(home / "f")
+    assert fails(lambda: storage.remove_file(P("/f"), seen)) == errno.ENOENT
+    assert gone(storage.remove_file(P("/old"), seen)) == (1, 1, True)
+    assert sorted(os.listdir(home)) == ["f", "link"]
 
 
 def test_a_file_without_write_bits_is_not_replaced(storage: LocalStorage, home: Path) -> None:
