@@ -213,7 +213,7 @@ class Home:
         self._make_entry(lambda: self.storage.make_directory(path), wait)
 
     def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
-        """Make a symbolic link that leads to `target` in the home. Raises as `make_directory`."""
+        """Make a symbolic link that leads to `target`, below its own directory. Raises as `make_directory`."""
         self._make_entry(lambda: self.storage.make_link(target, path), False)
 
     def _make_entry(self, make: Callable[[], None], wait: bool) -> None:

@@ -9,7 +9,7 @@ from ftpserver.config.sizes import format_size
 from ftpserver.data.passive import NoPort
 from ftpserver.home import PermissionDenied
 from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded, TrafficExceeded
-from ftpserver.storage.base import StorageBusy
+from ftpserver.storage.base import LinkLeadsAway, StorageBusy
 from ftpwire.errors import RemoteError, UnsupportedProtocol
 from ftpwire.reply import Reply
 
@@ -71,6 +71,8 @@ def reply_to(error: Exception) -> Reply | None:
         return error.reply
     if isinstance(error, StorageBusy):
         return Reply(450, ("Busy: another upload is writing this file, try again later.",))
+    if isinstance(error, LinkLeadsAway):
+        return Reply(553, ("A link may lead only to what is in its own directory or below it.",))
     if isinstance(error, OSError):
         return _os_reply(error)
     if isinstance(error, QuotaExceeded):

@@ -123,7 +123,7 @@ def rmdir(session: Session, argument: tuple[bool, VirtualPath]) -> Outcome:
 
 @site_table.member("SYMLINK", _two_paths, "SITE SYMLINK <target> <link>", permission=Permission.CREATE)
 def symlink(session: Session, paths: tuple[VirtualPath, VirtualPath]) -> Outcome:
-    """Make a link inside the home; it leads nowhere else, whatever it says."""
+    """Make a link to what is in its own directory or below it."""
     target, link = paths
     session.home.make_link(target, link)
     return Reply(250, ("Linked.",))

@@ -25,6 +25,10 @@ class StorageBusy(OSError):
     """Another upload is writing this file in place (errno EBUSY)."""
 
 
+class LinkLeadsAway(OSError):
+    """A link was to lead to what is not below the directory that it is in (errno EINVAL)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which file it is, whatever its name."""
@@ -183,7 +187,11 @@ class Storage(Protocol):
         ...
 
     def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
-        """Make a symbolic link to `target` in the home. Raises FileExistsError."""
+        """Make a symbolic link to `target`, which is below the directory of the link.
+
+        Only such a link leads nowhere else when it, or a directory above it, gets another place: it is read also by
+        programs that know no jail. Raises LinkLeadsAway, FileExistsError.
+        """
         ...
 
     def remove_file(self, path: VirtualPath, only: Version | None = None) -> Removed:

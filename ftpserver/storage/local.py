@@ -18,7 +18,16 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from ftpserver.storage.base import Existing, Form, Identity, Removed, Sink, StorageBusy, Version
+from ftpserver.storage.base import (
+    Existing,
+    Form,
+    Identity,
+    LinkLeadsAway,
+    Removed,
+    Sink,
+    StorageBusy,
+    Version,
+)
 from ftpserver.storage.count import count
 from ftpserver.storage.entries import entry_of, scan, target_of
 from ftpserver.storage.hidden import is_hidden, refuse_hidden, remove_dead_only
@@ -234,12 +243,14 @@ class LocalStorage:
             os.mkdir(parent.name, 0o777 & ~self.umask, dir_fd=parent.fd)
 
     def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
-        """Make a symbolic link whose text is relative, so that it means the same to a program outside the jail."""
+        """Make a symbolic link whose text never climbs, so that it leads out of no jail wherever it is moved."""
         refuse_hidden(path, errno.EPERM)
         refuse_hidden(target)
-        climb = "../" * (len(path.parts) - 1)
+        if not target.is_below(path.parent):
+            raise LinkLeadsAway(errno.EINVAL, os.strerror(errno.EINVAL), target.text)
+        below = target.text.removeprefix(path.parent.text).removeprefix("/")
         with self._jail.parent(path) as parent:
-            os.symlink(climb + target.relative, parent.name, dir_fd=parent.fd)
+            os.symlink(below, parent.name, dir_fd=parent.fd)
 
     def remove_file(self, path: VirtualPath, only: Version | None = None) -> Removed:
         """Remove a name that is no directory, with `only` from this state of a file alone."""

@@ -11,7 +11,7 @@ from ftpserver.data.passive import NoPort
 from ftpserver.home import PermissionDenied
 from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded
 from ftpserver.refusal import Refusal, describe_quota, refuse, reply_to
-from ftpserver.storage.base import StorageBusy
+from ftpserver.storage.base import LinkLeadsAway, StorageBusy
 from ftpwire.errors import RemoteError, UnsupportedProtocol
 from ftpwire.reply import Reply
 
@@ -47,6 +47,7 @@ def test_an_os_error_without_a_number_is_an_answer_too() -> None:
     ("error", "code"),
     [
         (StorageBusy(errno.EBUSY, "busy"), 450),
+        (LinkLeadsAway(errno.EINVAL, "away"), 553),
         (QuotaExceeded("bytes", 1, 0, 1), 552),
         (PermissionDenied(Permission.DELETE), 550),
         (LedgerFault("disk"), 451),

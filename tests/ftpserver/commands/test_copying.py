@@ -1,5 +1,7 @@
 """COMB, SITE CPFR CPTO COPY MKDIR RMDIR SYMLINK: arguments, rights, results; the work is test_tree.py's."""
 
+import os
+
 import pytest
 
 from ftpserver.accounts.account import PRESETS
@@ -183,14 +185,33 @@ def test_removing_a_tree_needs_both_rights(playbook: Playbook, lacking: str) -> 
     assert (home / "docs" / "file").exists()
 
 
-def test_symlink_leads_inside_the_home_whatever_it_says(filled: Playbook) -> None:
+def test_symlink_leads_below_its_own_directory(filled: Playbook) -> None:
     filled.say('SITE SYMLINK "docs/a file" link') >> 250
     assert (filled.say("RETR link") >> 150).content() == b"content"
-    filled.say("SITE SYMLINK ../../../etc/passwd out") >> 250
+    filled.say('SITE SYMLINK "docs/a file" docs/link') >> 250
+    filled.say("SITE SYMLINK ../../../etc/passwd out") >> 250  # in the home, as every path
+    assert os.readlink(filled.home / "out") == "etc/passwd"
+    assert os.readlink(filled.home / "docs" / "link") == "a file"
     filled.say("RETR out") >> 550
-    assert not (filled.home / "out").resolve().is_relative_to("/etc") or not (filled.home / "etc").exists()
     filled.say("SITE SYMLINK docs link") >> 550  # it is there
     filled.say("SITE SYMLINK docs") >> 501
+
+
+def test_a_link_that_is_renamed_leads_no_program_out_of_the_home(filled: Playbook) -> None:
+    """It climbed as many directories as its path had, and led to /etc/passwd from a place further up."""
+    filled.say("SITE MKDIR a/b/c/d/e/f/g/h/i/j/k") >> 257
+    filled.say("SITE SYMLINK docs/deep shortcut") >> 250
+    for line in (
+        "/etc/passwd a/b/c/d/e/f/g/h/i/j/k/x",
+        '"docs/a file" shortcut/x',  # the shortcut leads to another depth
+        "/ x",
+        "a a/x",
+        "/docs docs/x",
+        "ab/c a/x",
+    ):
+        assert "own directory" in (filled.say(f"SITE SYMLINK {line}") >> 553).text
+    links = [path for path in filled.home.rglob("*") if path.is_symlink()]
+    assert [os.readlink(path) for path in links] == ["docs/deep"]
 
 
 def test_a_link_counts_as_an_entry(playbook: Playbook) -> None:
