@@ -1,7 +1,8 @@
 """From a command line to an outcome: find the row, check who may say it, read the argument, call the handler.
 
-What a command leaves for the next one is kept here, so that no handler can forget to forget: REST and ALLO hold until
-the next verb that is not about the data connection, RNFR until the very next one (RFC 959, RFC 3659 section 5.1).
+What a command leaves for the next one is kept here, so that no handler can forget to forget: REST, RANG and ALLO hold
+until the next verb that is not about the data connection, RNFR and CPFR until the very next one (RFC 959, RFC 3659
+section 5.1). One of these that fails has said nothing, and nothing holds that was said in its place before.
 
 Most handlers answer at once. One that says `Later`, or that finds its home uncounted or busy, is finished on a thread.
 """
@@ -86,16 +87,20 @@ def _admit(peer: Peer, row: Row) -> None:
 
 def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
     """Drop what was said for this command only; one that failed has said nothing for the next."""
-    if isinstance(peer, Session):
-        if row is None or not row.keeps_restart or (failed and row.verb == "REST"):
-            peer.restart = 0
-            peer.expected = 0
-            peer.drop_promise()
-            peer.range = None
-        if row is None or failed or row.verb != "RNFR":
-            peer.rename_from = None
-        if row is None or row.verb != "CPFR":
-            peer.copy_from = None
+    if not isinstance(peer, Session):
+        return
+    verb = row.verb if row is not None else ""
+    keeps = row is not None and row.keeps_restart
+    if not keeps or (failed and verb in ("REST", "RANG")):  # both say where the next transfer begins
+        peer.restart = 0
+        peer.range = None
+    if not keeps or (failed and verb == "ALLO"):
+        peer.expected = 0
+        peer.drop_promise()
+    if failed or verb != "RNFR":
+        peer.rename_from = None
+    if failed or verb != "CPFR":
+        peer.copy_from = None
 
 
 async def _persist(
@@ -109,6 +114,7 @@ async def _persist(
     """Finish on a thread what could not be answered at once, trying again after a count."""
     assert isinstance(peer, Session)
     answer: Outcome | Exception = first
+    failed = True
     try:
         for _ in range(_PATIENCE):
             try:
@@ -116,7 +122,8 @@ async def _persist(
                     await _outwait(answer, peer, outwait)
                     answer = row.handler(peer, argument)
                 if isinstance(answer, Later):
-                    return await on_thread(answer.work)
+                    answer = await on_thread(answer.work)
+                failed = False
                 return answer
             except (Uncounted, HomeBusy, NoPort) as again:
                 answer = again
@@ -124,7 +131,7 @@ async def _persist(
     except Exception as error:
         return _reply(error)
     finally:
-        _forget(peer, row)
+        _forget(peer, row, failed)
 
 
 async def _outwait(obstacle: Exception, session: Session, outwait: Outwait) -> None:

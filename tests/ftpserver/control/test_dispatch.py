@@ -81,6 +81,39 @@ def test_what_failed_leaves_nothing_behind(book: Playbook) -> None:
     assert book.session.rename_from is None
 
 
+@pytest.mark.parametrize(
+    ("said", "failed", "code"),
+    [
+        ("SITE CPFR file", "SITE CPFR missing", 550),
+        ("SITE CPFR file", "SITE CPFR", 501),
+        ("RNFR file", "RNFR", 501),
+        ("RANG 0 4", "RANG 9 5", 501),
+        ("RANG 0 4", "RANG x", 501),
+        ("RANG 0 4", "REST x", 501),
+        ("REST 5", "RANG 9 5", 501),
+        ("REST 5", "REST x", 501),
+        ("ALLO 5", "ALLO x", 501),
+    ],
+)
+def test_a_failed_command_leaves_no_older_one_standing(
+    book: Playbook, said: str, failed: str, code: int
+) -> None:
+    """CPTO copied what an older CPFR had named, and RETR sent the range of an older RANG."""
+    (book.home / "file").write_bytes(b"0123456789")
+    assert book.say(said).code in (200, 350)
+    book.say(failed) >> code
+    session = book.session
+    assert (session.copy_from, session.rename_from, session.range) == (None, None, None)
+    assert (session.restart, session.expected, session.promise) == (0, 0, None)
+
+
+def test_a_wrong_allo_lets_rest_stand(book: Playbook) -> None:
+    """Else the rest of a file would be taken for the whole."""
+    book.say("REST 5") >> 350
+    book.say("ALLO x") >> 501
+    assert book.session.restart == 5
+
+
 def test_the_first_change_of_a_home_counts_it_on_a_thread(book: Playbook) -> None:
     (book.home / "d").mkdir()
     (book.home / "d" / "file").write_bytes(b"x" * 100)
