@@ -65,7 +65,7 @@ def list_(session: Session, what: Request) -> Outcome:
 def nlst(session: Session, what: Request) -> Outcome:
     """The names in a directory, or those that match a pattern with the directory as it was said before them."""
     if _is_pattern(session, what.text):
-        chunks = in_chunks(display_name(shown) for shown, _target, _entry in _matches(session, what.text))
+        chunks = in_chunks(display_name(shown) for shown, _entry in _matches(session, what.text))
     else:
         target = VirtualPath.resolve(session.cwd, what.text)
         if session.home.stat(target).kind is Kind.DIRECTORY:
@@ -160,7 +160,7 @@ def _found(session: Session, what: Request, line: UnixLine) -> Iterator[str] | V
 
 
 def _listed_matches(session: Session, what: Request, line: Callable[[Entry], str]) -> Iterator[str]:
-    for shown, _target, entry in _matches(session, what.text):
+    for shown, entry in _matches(session, what.text):
         entry.name = shown
         yield line(entry)
 
@@ -198,8 +198,8 @@ def _is_pattern(session: Session, text: str) -> bool:
     return False
 
 
-def _matches(session: Session, text: str) -> Iterator[tuple[str, VirtualPath, Entry]]:
-    """What a pattern stands for: (as it is shown, where it is, its facts), component by component.
+def _matches(session: Session, text: str) -> Iterator[tuple[str, Entry]]:
+    """What a pattern stands for: (as it is shown, its facts), component by component.
 
     "." and ".." are resolved first, lexically as in every path: a pattern that could go down and up again by
     turns would find everything below again for every turn.
@@ -219,20 +219,25 @@ def _matches(session: Session, text: str) -> Iterator[tuple[str, VirtualPath, En
 
 def _match_parts(
     session: Session, base: VirtualPath, shown: str, parts: list[str]
-) -> Iterator[tuple[str, VirtualPath, Entry]]:
-    head, rest = parts[0], parts[1:]
-    for entry in _candidates(session, base, head):
-        target, name = VirtualPath.resolve(base, entry.name), f"{shown}{entry.name}"
-        if not rest:
-            yield name, target, entry
-        elif entry.kind is Kind.DIRECTORY:
-            yield from _match_parts(session, target, f"{name}/", rest)
+) -> Iterator[tuple[str, Entry]]:
+    """A directory is read to its end before those below it, so that one is open at a time, however many parts."""
+    waiting = [(base, shown, 0)]
+    while waiting:
+        where, before, depth = waiting.pop()
+        found = _candidates(session, where, parts[depth])
+        depth += 1
+        if depth == len(parts):
+            for entry in found:
+                yield f"{before}{entry.name}", entry
+        else:
+            names = [entry.name for entry in found if entry.kind is Kind.DIRECTORY]
+            waiting += [(where.child(name), f"{before}{name}/", depth) for name in reversed(names)]
 
 
 def _candidates(session: Session, base: VirtualPath, pattern: str) -> Iterator[Entry]:
     try:
         if not _MAGIC.search(pattern):
-            entry = session.home.stat(VirtualPath.resolve(base, pattern))
+            entry = session.home.stat(base.child(pattern))
             entry.name = pattern
             return iter((entry,))
         entries = session.home.scan(base)

@@ -140,6 +140,23 @@ def test_a_pattern_cannot_be_made_to_walk_for_ever(book: Playbook) -> None:
     assert names(book, f"NLST {'*a' * 60}b") == []
 
 
+def test_a_pattern_of_a_thousand_parts_is_no_recursion(book: Playbook) -> None:
+    """It was a call for each part: the listing ended with a RecursionError and 451."""
+    depth = 1200
+    book.say("SITE MKDIR " + "/".join(["a"] * depth)) >> 257
+    try:
+        assert names(book, "NLST " + "/".join(["*"] * depth)) == ["/".join(["a"] * depth)]
+        assert names(book, "NLST " + "/".join(["*"] * (depth + 1))) == []
+        assert len(names(book, "LIST " + "/".join(["*"] * depth))) == 1
+    finally:
+        book.say("SITE RMDIR -r a") >> 250  # what tidies up after tests does recurse
+
+
+def test_a_pattern_whose_matches_have_too_long_paths_finds_nothing(book: Playbook) -> None:
+    book.say("SITE MKDIR " + "/".join(["d" * 200] * 20)) >> 257
+    assert names(book, "NLST " + "*/" * 20 + "x" * 255) == []
+
+
 def test_patterns_do_not_go_through_links(book: Playbook, tree: Path) -> None:
     (tree / "self").symlink_to(".")
     assert names(book, "NLST */a.txt*") == []
