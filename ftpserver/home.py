@@ -89,13 +89,14 @@ class Home:
         return self.tally.usage()
 
     def free_bytes(self) -> int:
-        """How many more bytes fit: by quota and by the disk. Raises Uncounted, LedgerFault, OSError."""
-        disk = self.storage.free_bytes()
-        limit = self.tally.limits.bytes
-        if limit is None:
-            return disk
-        usage = self.tally.usage()
-        return min(disk, max(0, limit - usage.bytes - usage.reserved_bytes))
+        """How many more bytes fit: by the quota, the pool and the disk. Raises Uncounted, LedgerFault, OSError."""
+        limits, free = self.tally.limits, self.storage.free_bytes()
+        if limits.bytes is not None:
+            free = min(free, _room(limits.bytes, self.tally.usage()))
+        pool = self.tally.pool_usage() if limits.pool_bytes is not None else None
+        if limits.pool_bytes is not None and pool is not None:
+            free = min(free, _room(limits.pool_bytes, pool))
+        return max(0, free)
 
     def fullness(self) -> Fullness | None:
         """How full the fullest of the quotas is; None without one. Raises Uncounted, LedgerFault."""
@@ -151,8 +152,7 @@ class Home:
         limit = self.tally.limits.bytes
         if not need or limit is None or self.refusals is None:
             return
-        usage = self.tally.usage()
-        free = limit - usage.bytes - usage.reserved_bytes + lent
+        free = _room(limit, self.tally.usage()) + lent
         if free < need and not expected:
             raise QuotaExceeded("bytes", need, max(0, free), limit)
         self.refusals.forget(self.name, path.text)
@@ -299,3 +299,8 @@ class Home:
         """The session has ended."""
         self.tally.close()
         self.storage.close()
+
+
+def _room(limit: int, usage: Usage) -> int:
+    """What a limit leaves; below zero when it was made lower than what is there."""
+    return limit - usage.bytes - usage.reserved_bytes

@@ -71,8 +71,8 @@ def quota(session: Session, argument: None) -> Outcome:
     pool = session.home.tally.pool_usage()
     if pool is not None:
         lines.append(_pool_line(session, pool))
-    if limits.bytes is not None:
-        left = max(0, limits.bytes - usage.bytes - usage.reserved_bytes)
+    if limits.bytes is not None or limits.pool_bytes is not None:
+        left = session.home.free_bytes()
         lines.append(f"Free: {left} bytes ({format_size(left)})")
     return Reply(200, (f"Quota of {session.account.name}:", *lines, "End of quota."))
 

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from ftpserver.accounts.group import group_file
 from tests.playbook import Playbook
 
 
@@ -78,6 +79,17 @@ def test_quota_tells_what_the_ledger_says(playbook: Playbook) -> None:
     assert "Entries: 2 used" in text
     assert "limit 10" in text
     assert f"Free: {1048576 - 1024} bytes" in text
+
+
+def test_free_room_is_what_the_pool_leaves_too(playbook: Playbook) -> None:
+    """SITE QUOTA and AVBL told what the user's own quota left, and the upload got a 552."""
+    group = group_file(playbook.folder / "accounts", "team")
+    group.parent.mkdir()
+    group.write_text("pool: {bytes: 1000}\n")
+    playbook.login(group="team", quota={"bytes": "1MiB"})
+    (playbook.say("STOR file") >> 150).take(b"x" * 900)
+    assert "Free: 100 bytes" in (playbook.say("SITE QUOTA") >> 200).text
+    assert (playbook.say("AVBL") >> 213).text == "100"
 
 
 def test_quota_without_limits(book: Playbook) -> None:
