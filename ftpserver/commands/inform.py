@@ -106,7 +106,8 @@ def stat(peer: Peer, argument: str) -> Outcome:
     lines = [f"Connected from {peer.link.peer[0]} port {peer.link.peer[1]}."]
     if isinstance(peer, Session):
         lines.append(f"Logged in as {peer.account.name}; the current directory is {peer.cwd.text}")
-        lines.append(f"TYPE: {'ASCII' if peer.type.value == 'A' else 'IMAGE'}; STRU: file; MODE: stream")
+        representation, mode = peer.type.name, "deflate" if peer.deflate else "stream"
+        lines.append(f"TYPE: {representation}; STRU: file; MODE: {mode}")
         lines.append(f"Data connections: {'TLS' if peer.link.private else 'plain'}")
     else:
         lines.append("Not logged in.")

@@ -51,6 +51,13 @@ def test_stat_tells_of_the_connection(playbook: Playbook) -> None:
     assert b"\x1b" not in said.reply.encode()
 
 
+def test_stat_tells_of_mode_z(book: Playbook) -> None:
+    """It said stream whatever the mode was."""
+    assert "MODE: stream" in (book.say("STAT") >> 211).text
+    book.say("MODE Z") >> 200
+    assert "MODE: deflate" in (book.say("STAT") >> 211).text
+
+
 def test_stat_of_a_path_is_its_listing_made_lazily(book: Playbook) -> None:
     (book.home / "d").mkdir()
     (book.home / "d" / "file").touch()
