@@ -85,9 +85,9 @@ def epsv(session: Session, argument: str) -> Outcome:
         return Reply(200, ("EPSV ALL: other data connection commands are refused from now on.",))
     ours = "2" if ":" in session.link.local[0] else "1"
     if choice not in ("", ours):
-        if choice in ("1", "2"):
+        if choice.isascii() and choice.isdigit():
             raise refuse(522, f"Network protocol not supported, use ({ours}).")
-        raise refuse(501, "EPSV takes nothing, 1, 2 or ALL.")
+        raise refuse(501, "EPSV takes nothing, the number of a network protocol or ALL.")
     _host, port = session.port.listen()
     return Reply(229, (f"Entering Extended Passive Mode ({encode_epsv(port)})",))
 

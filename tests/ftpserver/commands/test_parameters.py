@@ -75,8 +75,8 @@ def test_pasv_and_epsv_prepare_the_port(book: Playbook) -> None:
     assert "(|||" in (book.say("EPSV") >> 229).text
     book.say("EPSV 1") >> 229
     book.say("EPSV 2") >> 522
-    book.say("EPSV 3") >> 501
-    book.say("EPSV x") >> 501
+    for argument in ("x", "1 2", "-1", "²", "٣"):
+        book.say(f"EPSV {argument}") >> 501
 
 
 def test_ipv6_has_no_pasv(book6: Playbook) -> None:
@@ -143,6 +143,12 @@ def test_what_is_no_address_is_501(book: Playbook, line: str) -> None:
 
 def test_an_unknown_network_is_522_and_names_those_known(book: Playbook) -> None:
     assert "(1,2)" in (book.say("EPRT |3|127.0.0.1|50000|") >> 522).text
+
+
+def test_epsv_of_an_unknown_network_tells_which_there_is(book: Playbook) -> None:
+    """It was a 501, from which no client learns what to ask for (RFC 2428 section 3)."""
+    for network in ("3", "0", "65535"):
+        assert "use (1)" in (book.say(f"EPSV {network}") >> 522).text
 
 
 def test_after_epsv_all_nothing_else_opens_a_data_connection(book: Playbook) -> None:
