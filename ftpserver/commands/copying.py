@@ -7,6 +7,7 @@ import re
 
 from ftpserver.accounts.account import Permission
 from ftpserver.commands.arguments import path
+from ftpserver.commands.directory import rmd
 from ftpserver.commands.table import Table
 from ftpserver.outcome import Later, Outcome
 from ftpserver.refusal import refuse
@@ -108,8 +109,7 @@ def rmdir(session: Session, argument: tuple[bool, VirtualPath]) -> Outcome:
     """Remove a directory, with -r and all that is in it."""
     recursive, target = argument
     if not recursive:
-        session.home.remove_directory(target)
-        return Reply(250, ("Directory removed.",))
+        return rmd(session, target)
     session.home.need(Permission.DELETE)
     if target.text == "/" or session.home.stat(target, follow=False).kind is not Kind.DIRECTORY:
         raise refuse(550, "Not a directory that can be removed.")
