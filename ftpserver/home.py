@@ -259,9 +259,9 @@ class Home:
         """Set a modification time. Raises OSError."""
         self.storage.set_modified(path, seconds)
 
-    def set_mode(self, path: VirtualPath, mode: int) -> None:
-        """Set permission bits. Raises OSError."""
-        self.storage.set_mode(path, mode)
+    def set_mode(self, path: VirtualPath, mode: int, modified: float | None = None) -> None:
+        """Set permission bits, and with `modified` that time too, or nothing. Raises OSError."""
+        self.storage.set_mode(path, mode, modified)
 
     # ------------------------------------------------------------------------------------------------------------
 

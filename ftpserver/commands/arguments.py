@@ -11,6 +11,7 @@ from ftpwire.pathname import VirtualPath
 
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _LARGEST = 2**63 - 1
+_MODE = re.compile(r"0?[0-7]{3}")
 
 
 def nothing(peer: Peer, text: str) -> None:
@@ -52,6 +53,13 @@ def read_number(text: str) -> int:
     if not _NUMBER.fullmatch(text) or int(text) > _LARGEST:
         raise refuse(501, "A number from 0 to 9223372036854775807 is needed.")
     return int(text)
+
+
+def read_mode(text: str, help: str) -> int:
+    """The permission bits that three octal digits are, perhaps after a 0. Raises Refusal with this help."""
+    if not _MODE.fullmatch(text):
+        raise refuse(501, help)
+    return int(text, 8)
 
 
 def timed_path(session: Session, text: str) -> tuple[str, VirtualPath]:

@@ -1,9 +1,7 @@
 """Files by name: DELE RNFR RNTO SIZE MDTM MFMT (RFC 959 section 4.1.3, RFC 3659 sections 3 and 4, draft-somers)."""
 
-import re
-
 from ftpserver.accounts.account import Permission
-from ftpserver.commands.arguments import path, text, timed_path
+from ftpserver.commands.arguments import path, read_mode, text, timed_path
 from ftpserver.commands.table import Table
 from ftpserver.data.text import network_size
 from ftpserver.outcome import Later, Outcome
@@ -16,8 +14,6 @@ from ftpwire.reply import Reply
 from ftpwire.timeval import decode_timeval, encode_timeval
 
 table = Table()
-
-_MODE = re.compile(r"0?[0-7]{3}")
 
 
 @table.member("DELE", path, "DELE <path>", permission=Permission.DELETE)
@@ -107,19 +103,18 @@ def _facts_and_path(session: Session, argument: str) -> tuple[dict[str, str], Vi
 def mff(session: Session, argument: tuple[dict[str, str], VirtualPath]) -> Outcome:
     """Set facts of a file: all of them, or none when one cannot be set."""
     facts, target = argument
-    modified, mode = facts.get("modify"), facts.get("unix.mode")
     if set(facts) - {"modify", "unix.mode"}:
         raise refuse(504, "Only the facts modify and UNIX.mode can be set.")
-    if mode is not None and not _MODE.fullmatch(mode):
-        raise refuse(501, "UNIX.mode is three octal digits, perhaps after a 0.")
-    seconds = decode_timeval(modified) if modified is not None else None
-    told = ""
-    if seconds is not None:
+    told, seconds = "", None
+    if "modify" in facts:
+        seconds = decode_timeval(facts["modify"])
+        told = f"modify={encode_timeval(seconds)};"
+    if "unix.mode" in facts:
+        mode = read_mode(facts["unix.mode"], "UNIX.mode is three octal digits, perhaps after a 0.")
+        told += f"UNIX.mode={mode:04o};"
+        session.home.set_mode(target, mode, seconds)
+    elif seconds is not None:
         session.home.set_modified(target, seconds)
-        told += f"modify={encode_timeval(seconds)};"
-    if mode is not None:
-        session.home.set_mode(target, int(mode, 8))
-        told += f"UNIX.mode={int(mode, 8):04o};"
     return Reply(213, (f"{told} {target.text}",))
 
 

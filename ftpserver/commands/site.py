@@ -7,7 +7,7 @@ clients send (UTIME has two: the time first, or three times after the path).
 import re
 
 from ftpserver.accounts.account import Permission
-from ftpserver.commands.arguments import nothing, read_number, text
+from ftpserver.commands.arguments import nothing, read_mode, read_number, text
 from ftpserver.commands.table import Table
 from ftpserver.config.sizes import format_size
 from ftpserver.outcome import Outcome
@@ -22,14 +22,12 @@ table = Table()
 
 _UTIME_THREE = re.compile(r"(?P<path>.+) [0-9]{14} (?P<time>[0-9]{14}) [0-9]{14} UTC", re.DOTALL)
 _UTIME_ONE = re.compile(r"(?P<time>[0-9]{12}(?:[0-9]{2})?) (?P<path>.+)", re.DOTALL)
-_MODE = re.compile(r"0?[0-7]{3}")
 
 
 def _mode_and_path(session: Session, argument: str) -> tuple[int, VirtualPath]:
-    mode, blank, name = argument.partition(" ")
-    if not blank or not name or not _MODE.fullmatch(mode):
-        raise refuse(501, "Three octal digits and a path are needed: SITE CHMOD 644 name.")
-    return int(mode, 8), VirtualPath.resolve(session.cwd, name)
+    mode, _, name = argument.partition(" ")
+    bits = read_mode(mode if name else "", "Three octal digits and a path are needed: SITE CHMOD 644 name.")
+    return bits, VirtualPath.resolve(session.cwd, name)
 
 
 @table.member("CHMOD", _mode_and_path, "SITE CHMOD <mode> <path>", permission=Permission.ATTRIBUTES)
@@ -88,11 +86,7 @@ def _pool_line(session: Session, pool: Usage) -> str:
 
 
 def _mask(session: Session, argument: str) -> int | None:
-    if not argument:
-        return None
-    if not _MODE.fullmatch(argument):
-        raise refuse(501, "Three octal digits are needed: SITE UMASK 022.")
-    return int(argument, 8)
+    return read_mode(argument, "Three octal digits are needed: SITE UMASK 022.") if argument else None
 
 
 @table.member("UMASK", _mask, "SITE UMASK [<mask>]")

@@ -217,8 +217,8 @@ class Storage(Protocol):
         """Set the modification time, in seconds UTC."""
         ...
 
-    def set_mode(self, path: VirtualPath, mode: int) -> None:
-        """Set the permission bits; only 0o777 count."""
+    def set_mode(self, path: VirtualPath, mode: int, modified: float | None = None) -> None:
+        """Set the permission bits, and with `modified` that time (seconds UTC), or nothing; only 0o777 count."""
         ...
 
     def free_bytes(self) -> int:

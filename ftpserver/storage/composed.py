@@ -114,9 +114,9 @@ class ComposedStorage:
         """See Storage."""
         self._beneath.set_modified(self.spelled(path), seconds)
 
-    def set_mode(self, path: VirtualPath, mode: int) -> None:
+    def set_mode(self, path: VirtualPath, mode: int, modified: float | None = None) -> None:
         """See Storage."""
-        self._beneath.set_mode(self.spelled(path), mode)
+        self._beneath.set_mode(self.spelled(path), mode, modified)
 
     def free_bytes(self) -> int:
         """See Storage."""

@@ -46,6 +46,7 @@ _SCAN = os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK
 _MAX_OFFSET = 2**63 - 1
 _TRIES = 8
 _WRITE_BITS = 0o222
+_OWN_BITS = 0o500  # of every directory: one closed to ourselves could not be counted
 
 
 class LocalStorage:
@@ -289,23 +290,25 @@ class LocalStorage:
     def set_modified(self, path: VirtualPath, seconds: float) -> None:
         """Set the modification time; that of the last reading stays."""
         with self._attributes(path) as (handle, facts):
-            try:
-                modified = int(seconds // 1) * 10**9 + round(seconds % 1 * 10**6) * 10**3
-                os.utime(handle, ns=(facts.st_atime_ns, modified))
-            except OverflowError:
-                raise fault(errno.EINVAL, path.text) from None
+            _set_modified(handle, facts, seconds)
 
-    def set_mode(self, path: VirtualPath, mode: int) -> None:
-        """Set the permission bits.
+    def set_mode(self, path: VirtualPath, mode: int, modified: float | None = None) -> None:
+        """Set the permission bits, and with `modified` that time, or nothing.
 
-        A directory keeps its setgid and sticky bits, and stays readable to us: else its files could not be
-        counted.
+        A directory keeps its setgid and sticky bits, and those that we need.
         """
         with self._attributes(path) as (handle, facts):
             bits = mode & 0o777
             if stat.S_ISDIR(facts.st_mode):
-                bits |= 0o500 | facts.st_mode & 0o7000
+                bits |= _OWN_BITS | facts.st_mode & 0o7000
             os.chmod(handle, bits)
+            if modified is None:
+                return
+            try:
+                _set_modified(handle, facts, modified)
+            except OSError:
+                os.chmod(handle, stat.S_IMODE(facts.st_mode))
+                raise
 
     @contextmanager
     def _attributes(self, path: VirtualPath) -> Iterator[tuple[int | str, os.stat_result]]:
@@ -369,6 +372,14 @@ def _hold_replaceable(
         os.close(fd)
         raise
     return fd, Existing(identity_of(facts), facts.st_size, facts.st_mode & 0o777)
+
+
+def _set_modified(handle: int | str, facts: os.stat_result, seconds: float) -> None:
+    try:
+        modified = int(seconds // 1) * 10**9 + round(seconds % 1 * 10**6) * 10**3
+        os.utime(handle, ns=(facts.st_atime_ns, modified))
+    except OverflowError:
+        raise fault(errno.EINVAL) from None
 
 
 def _clear(parent: Parent) -> bool:

@@ -121,6 +121,25 @@ def test_size_and_time_are_of_regular_files(book: Playbook, verb: str, name: str
     book.say(f"{verb} {name}") >> 550
 
 
+def test_mff_sets_all_facts_or_none(book: Playbook) -> None:
+    file = book.home / "a file"
+    file.touch(0o600)
+    os.utime(file, (0, 0))
+    for facts, code in (
+        ("modify=20240229120000;UNIX.mode=0999;", 501),
+        ("UNIX.mode=0644;modify=2024;", 501),
+        ("modify=20240229120000;create=20240229120000;", 504),
+    ):
+        book.say(f"MFF {facts} a file") >> code
+        assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o600, 0)
+    said = book.say("MFF UNIX.mode=0644;Modify=19700101000100; a file") >> 213
+    assert said.text == "modify=19700101000100;UNIX.mode=0644; /a file"
+    assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o644, 60)
+    book.say("MFF modify=19700101000200; a file") >> 213
+    book.say("MFF UNIX.mode=600; a file") >> 213
+    assert (file.stat().st_mode & 0o777, file.stat().st_mtime) == (0o600, 120)
+
+
 def test_mdtm_tells_and_mfmt_sets(book: Playbook) -> None:
     file = book.home / "a file"
     file.touch()

@@ -572,6 +572,20 @@ def test_times_and_modes(storage: LocalStorage, home: Path) -> None:
         assert fails(partial(act, P("/x"))) == errno.ENOENT
 
 
+def test_mode_and_time_are_set_both_or_neither(storage: LocalStorage, home: Path) -> None:
+    """Else MFF, which says so, would have set one fact when the other cannot be."""
+    for name in ("f", "d"):
+        (home / "f").touch() if name == "f" else (home / "d").mkdir()
+        (home / name).chmod(0o2750 if name == "d" else 0o4640)
+        before = (home / name).stat()
+        assert fails(partial(storage.set_mode, P(f"/{name}"), 0o700, 1e30)) == errno.EINVAL
+        assert (home / name).stat().st_mode == before.st_mode
+        assert (home / name).stat().st_mtime_ns == before.st_mtime_ns
+        storage.set_mode(P(f"/{name}"), 0o700, 77)
+        assert (home / name).stat().st_mode & 0o777 == 0o700
+        assert (home / name).stat().st_mtime == 77
+
+
 def test_the_modes_of_what_is_made(home: Path) -> None:
     before = os.umask(0o022)
     try:
