@@ -140,7 +140,7 @@ class Storage(Protocol):
     """The files of one home. No call waits for anything but the disk."""
 
     umask: int
-    """Permission bits that new files and directories do not get."""
+    """Permission bits that new files and directories do not get, but for those that we need of a directory."""
 
     def stat(self, path: VirtualPath, follow: bool = True) -> Entry:
         """Return the facts of one name; `follow` False describes a link itself."""

@@ -236,12 +236,12 @@ class LocalStorage:
     # Names
 
     def make_directory(self, path: VirtualPath) -> None:
-        """Make one directory."""
+        """Make one directory, with the bits that we need whatever the umask says."""
         refuse_hidden(path, errno.EPERM)
         if path.text == "/":
             raise fault(errno.EEXIST, path.text)
         with self._jail.parent(path) as parent:
-            os.mkdir(parent.name, 0o777 & ~self.umask, dir_fd=parent.fd)
+            os.mkdir(parent.name, 0o777 & ~self.umask | _OWN_BITS, dir_fd=parent.fd)
 
     def make_link(self, target: VirtualPath, path: VirtualPath) -> None:
         """Make a symbolic link whose text never climbs, so that it leads out of no jail wherever it is moved."""

@@ -58,6 +58,13 @@ def test_a_tree_is_copied_with_all_that_is_in_it_but_links(place: Place) -> None
     check_books(home, place.root)
 
 
+def test_copied_directories_stay_open_to_ourselves_whatever_the_umask(place: Place) -> None:
+    home = place.session()
+    home.storage.umask = 0o777
+    copy(home, path("docs/empty"), path("twin"))
+    assert (place.root / "twin").stat().st_mode & 0o777 == 0o500
+
+
 def test_a_copied_file_is_another_file(place: Place) -> None:
     home = place.session()
     copy(home, path("docs/a"), path("b"))

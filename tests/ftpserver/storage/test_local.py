@@ -602,6 +602,13 @@ def test_the_modes_of_what_is_made(home: Path) -> None:
     assert modes == [0o640, 0o750, 0o666]
 
 
+def test_a_directory_is_never_closed_to_ourselves(storage: LocalStorage, home: Path) -> None:
+    """SITE UMASK 777 and MKD made one that the server could not enter, so that the home could not be counted."""
+    storage.umask = 0o777
+    storage.make_directory(P("/d"))
+    assert stat.S_IMODE((home / "d").stat().st_mode) == 0o500
+
+
 # The home and the world around it
 
 
