@@ -76,6 +76,15 @@ class Visitor:
     failures: int = 0
 
 
+class Said(Enum):
+    """What a command says for a later one, which uses it up."""
+
+    PLACE = "REST, RANG"
+    SIZE = "ALLO"
+    OLD_NAME = "RNFR"
+    SOURCE = "CPFR"
+
+
 @dataclass(slots=True)
 class Session:
     """A member: an account with its home and the parameters of its next transfer."""
@@ -114,6 +123,19 @@ class Session:
     def one_spelling(self, text: str) -> str:
         """A name or pattern to be compared with others, in the spelling that all of them share (normalize: nfc)."""
         return text if self.account.normalize is None else normalize("NFC", text)
+
+    def forget(self, said: Said) -> None:
+        """It was used up, or was said anew and wrongly."""
+        match said:
+            case Said.PLACE:
+                self.restart, self.range = 0, None
+            case Said.SIZE:
+                self.expected = 0
+                self.drop_promise()
+            case Said.OLD_NAME:
+                self.rename_from = None
+            case Said.SOURCE:
+                self.copy_from = None
 
     def drop_promise(self) -> None:
         """What ALLO has reserved is not needed any more, or is about to be reserved by the upload itself."""

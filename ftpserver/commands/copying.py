@@ -11,7 +11,7 @@ from ftpserver.commands.directory import rmd
 from ftpserver.commands.table import Table
 from ftpserver.outcome import Later, Outcome
 from ftpserver.refusal import refuse
-from ftpserver.session import Session
+from ftpserver.session import Said, Session
 from ftpserver.tree import SameFile, combine, copy, make_path, remove_tree
 from ftpwire.entry import Kind
 from ftpwire.pathname import VirtualPath, quote
@@ -56,15 +56,15 @@ def comb(session: Session, paths: list[VirtualPath]) -> Outcome:
     return Later(work)
 
 
-@site_table.member("CPFR", path, "SITE CPFR <path>", permission=Permission.READ)
+@site_table.member("CPFR", path, "SITE CPFR <path>", permission=Permission.READ, says=Said.SOURCE)
 def cpfr(session: Session, source: VirtualPath) -> Outcome:
-    """What SITE CPTO, which must follow, will copy."""
+    """What SITE CPTO, the next, will copy."""
     session.home.stat(source)
     session.copy_from = source
     return Reply(350, ("Ready for SITE CPTO.",))
 
 
-@site_table.member("CPTO", path, "SITE CPTO <path>", permission=Permission.CREATE)
+@site_table.member("CPTO", path, "SITE CPTO <path>", permission=Permission.CREATE, takes=(Said.SOURCE,))
 def cpto(session: Session, target: VirtualPath) -> Outcome:
     """Copy what SITE CPFR named."""
     source = session.copy_from

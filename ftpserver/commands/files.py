@@ -6,7 +6,7 @@ from ftpserver.commands.table import Table
 from ftpserver.data.text import network_size
 from ftpserver.outcome import Later, Outcome
 from ftpserver.refusal import refuse
-from ftpserver.session import Session, Type
+from ftpserver.session import Said, Session, Type
 from ftpwire.entry import Entry, Kind
 from ftpwire.errors import LocalError
 from ftpwire.pathname import VirtualPath
@@ -23,7 +23,7 @@ def dele(session: Session, target: VirtualPath) -> Outcome:
     return Reply(250, ("File removed.",))
 
 
-@table.member("RNFR", path, "RNFR <path>", permission=Permission.RENAME)
+@table.member("RNFR", path, "RNFR <path>", permission=Permission.RENAME, says=Said.OLD_NAME)
 def rnfr(session: Session, target: VirtualPath) -> Outcome:
     """What the next command, RNTO, will rename."""
     session.home.stat(target, follow=False)
@@ -31,7 +31,7 @@ def rnfr(session: Session, target: VirtualPath) -> Outcome:
     return Reply(350, ("Ready for RNTO.",))
 
 
-@table.member("RNTO", path, "RNTO <path>", permission=Permission.RENAME)
+@table.member("RNTO", path, "RNTO <path>", permission=Permission.RENAME, takes=(Said.OLD_NAME,))
 def rnto(session: Session, target: VirtualPath) -> Outcome:
     """Rename what RNFR named."""
     if session.rename_from is None:

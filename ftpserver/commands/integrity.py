@@ -17,7 +17,7 @@ from ftpserver.commands.arguments import path, read_number
 from ftpserver.commands.table import Table
 from ftpserver.outcome import Later, Outcome
 from ftpserver.refusal import refuse
-from ftpserver.session import HASHES, Peer, Session
+from ftpserver.session import HASHES, Peer, Said, Session
 from ftpwire.pathname import VirtualPath
 from ftpwire.reply import Reply
 
@@ -72,7 +72,9 @@ def _hash_feature(peer: Peer) -> str:
     return "HASH " + ";".join(f"{name}*" if name == chosen else name for name in HASHES)
 
 
-@table.member("HASH", path, "HASH <path>", features=(_hash_feature,), permission=Permission.READ)
+@table.member(
+    "HASH", path, "HASH <path>", features=(_hash_feature,), permission=Permission.READ, takes=(Said.PLACE,)
+)
 def hash_(session: Session, target: VirtualPath) -> Outcome:
     """The digest of a file, or of the bytes that RANG chose, by the algorithm that OPTS HASH chose."""
     name = session.hash_name
@@ -155,7 +157,9 @@ def _two_numbers(session: Session, argument: str) -> tuple[int, int]:
     return read_number(words[0]), read_number(words[1])
 
 
-@table.member("RANG", _two_numbers, "RANG <first> <last>", features=("RANG STREAM",), keeps_restart=True)
+@table.member(
+    "RANG", _two_numbers, "RANG <first> <last>", features=("RANG STREAM",), prepares=True, says=Said.PLACE
+)
 def rang(session: Session, chosen: tuple[int, int]) -> Outcome:
     """The bytes, both ends included, of the next RETR or HASH; `RANG 1 0` means all again."""
     first, last = chosen

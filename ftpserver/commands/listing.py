@@ -21,7 +21,7 @@ from ftpserver.commands.arguments import optional_path
 from ftpserver.commands.table import Table
 from ftpserver.outcome import Outcome, Tell
 from ftpserver.refusal import refuse
-from ftpserver.session import Peer, Session
+from ftpserver.session import Peer, Said, Session
 from ftpserver.storage.listing import in_chunks
 from ftpwire.entry import Entry, Kind
 from ftpwire.facts import FACTS, FactLine, feature_line
@@ -52,7 +52,9 @@ def request(session: Session, argument: str) -> Request:
     return Request(argument[options.end() :], "R" in options.group())
 
 
-@table.member("LIST", request, "LIST [-alR] [path or pattern]", permission=Permission.LIST)
+@table.member(
+    "LIST", request, "LIST [-alR] [path or pattern]", permission=Permission.LIST, takes=(Said.PLACE,)
+)
 def list_(session: Session, what: Request) -> Outcome:
     """The entries of a directory, or one file, as `ls -l` shows them."""
     line = _unix_line(session)
@@ -61,7 +63,7 @@ def list_(session: Session, what: Request) -> Outcome:
     return Tell(chunks, Reply(150, ("Here comes the directory listing.",)), "LIST")
 
 
-@table.member("NLST", request, "NLST [path or pattern]", permission=Permission.LIST)
+@table.member("NLST", request, "NLST [path or pattern]", permission=Permission.LIST, takes=(Said.PLACE,))
 def nlst(session: Session, what: Request) -> Outcome:
     """The names in a directory, or those that match a pattern with the directory as it was said before them."""
     if _is_pattern(session, what.text):
@@ -75,7 +77,7 @@ def nlst(session: Session, what: Request) -> Outcome:
     return Tell(chunks, Reply(150, ("Here comes the name list.",)), "NLST")
 
 
-@table.member("MLSD", optional_path, "MLSD [path]", permission=Permission.LIST)
+@table.member("MLSD", optional_path, "MLSD [path]", permission=Permission.LIST, takes=(Said.PLACE,))
 def mlsd(session: Session, target: VirtualPath) -> Outcome:
     """The entries of a directory, for machines."""
     if session.home.stat(target).kind is not Kind.DIRECTORY:

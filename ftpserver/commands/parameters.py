@@ -10,7 +10,7 @@ from ftpserver.commands.table import Table
 from ftpserver.outcome import Outcome
 from ftpserver.quota.base import QuotaExceeded, Uncounted
 from ftpserver.refusal import refuse
-from ftpserver.session import Address, Peer, Session, Type
+from ftpserver.session import Address, Peer, Said, Session, Type
 from ftpwire.address import (
     decode_extended,
     decode_host_port,
@@ -65,7 +65,7 @@ def mode(session: Session, code: str) -> Outcome:
     return Reply(200, (f"Mode is {'deflate' if session.deflate else 'stream'}.",))
 
 
-@table.member("PASV", nothing, "PASV", keeps_restart=True)
+@table.member("PASV", nothing, "PASV", prepares=True)
 def pasv(session: Session, argument: None) -> Outcome:
     """Await a data connection over IPv4."""
     if session.extended_only:
@@ -76,7 +76,7 @@ def pasv(session: Session, argument: None) -> Outcome:
     return Reply(227, (f"Entering Passive Mode ({encode_host_port(host, port)}).",))
 
 
-@table.member("EPSV", text, "EPSV [1|2|ALL]", features=("EPSV",), keeps_restart=True)
+@table.member("EPSV", text, "EPSV [1|2|ALL]", features=("EPSV",), prepares=True)
 def epsv(session: Session, argument: str) -> Outcome:
     """Await a data connection over the network that the control connection uses."""
     choice = argument.strip(" ").upper()
@@ -92,13 +92,13 @@ def epsv(session: Session, argument: str) -> Outcome:
     return Reply(229, (f"Entering Extended Passive Mode ({encode_epsv(port)})",))
 
 
-@table.member("PORT", text, "PORT <h1,h2,h3,h4,p1,p2>", keeps_restart=True)
+@table.member("PORT", text, "PORT <h1,h2,h3,h4,p1,p2>", prepares=True)
 def port(session: Session, argument: str) -> Outcome:
     """Connect to the client at the next transfer."""
     return _aim(session, decode_host_port(argument.strip(" ")))
 
 
-@table.member("EPRT", text, "EPRT <|family|address|port|>", features=("EPRT",), keeps_restart=True)
+@table.member("EPRT", text, "EPRT <|family|address|port|>", features=("EPRT",), prepares=True)
 def eprt(session: Session, argument: str) -> Outcome:
     """Connect to the client at the next transfer, over IPv4 or IPv6."""
     return _aim(session, decode_extended(argument.strip(" ")))
@@ -117,14 +117,14 @@ def _aim(session: Session, address: Address) -> Outcome:
     return Reply(200, ("Command okay.",))
 
 
-@table.member("REST", number, "REST <bytes>", features=("REST STREAM",), keeps_restart=True)
+@table.member("REST", number, "REST <bytes>", features=("REST STREAM",), prepares=True, says=Said.PLACE)
 def rest(session: Session, offset: int) -> Outcome:
-    """Where the next transfer starts; the command after the next forgets it."""
+    """Where the next transfer starts."""
     session.restart = offset
     return Reply(350, (f"Restarting at {offset}; send STOR or RETR.",))
 
 
-@table.member("ALLO", text, "ALLO <bytes> [R <record size>]", keeps_restart=True)
+@table.member("ALLO", text, "ALLO <bytes> [R <record size>]", prepares=True, says=Said.SIZE)
 def allo(session: Session, argument: str) -> Outcome:
     """How long the next upload will be: it is then refused before its first byte when there is no room for it.
 

@@ -15,7 +15,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from ftpserver.accounts.account import Permission
 from ftpserver.outcome import Outcome
-from ftpserver.session import Peer, Session, Visitor
+from ftpserver.session import Peer, Said, Session, Visitor
 
 T = TypeVar("T")
 P = TypeVar("P", bound=Peer)
@@ -55,8 +55,12 @@ class Row:
     permission: Permission | None = None
     features: tuple[Feature, ...] = ()
     aliases: tuple[str, ...] = ()
-    keeps_restart: bool = False
-    """It may stand between REST and the transfer it is meant for."""
+    prepares: bool = False
+    """It prepares a transfer, so that the size that ALLO has told holds over it."""
+    says: Said | None = None
+    """What it says for a later command."""
+    takes: tuple[Said, ...] = ()
+    """What it uses up of what was said, whatever becomes of it."""
     interrupt: Interrupt = Interrupt.WAITS
 
 
@@ -66,7 +70,9 @@ class Options(TypedDict, total=False):
     permission: Permission | None
     features: tuple[Feature, ...]
     aliases: tuple[str, ...]
-    keeps_restart: bool
+    prepares: bool
+    says: Said | None
+    takes: tuple[Said, ...]
     interrupt: Interrupt
 
 

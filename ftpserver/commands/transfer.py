@@ -13,7 +13,7 @@ from ftpserver.commands.table import Interrupt, Table
 from ftpserver.data.text import file_offset
 from ftpserver.outcome import Later, Outcome, Receive, Send
 from ftpserver.refusal import refuse
-from ftpserver.session import Session, Type
+from ftpserver.session import Said, Session, Type
 from ftpserver.upload import Upload
 from ftpwire.pathname import VirtualPath
 from ftpwire.reply import Reply
@@ -21,7 +21,7 @@ from ftpwire.reply import Reply
 table = Table()
 
 
-@table.member("RETR", path, "RETR <path>", permission=Permission.READ)
+@table.member("RETR", path, "RETR <path>", permission=Permission.READ, takes=(Said.PLACE,))
 def retr(session: Session, target: VirtualPath) -> Outcome:
     """Send a file, from where REST said."""
     if session.type is Type.ASCII and session.restart:
@@ -55,7 +55,7 @@ def _opening(session: Session, size: int | None) -> Reply:
     return Reply(150, (f"Opening {kind} data connection{length}.",))
 
 
-@table.member("STOR", path, "STOR <path>")
+@table.member("STOR", path, "STOR <path>", takes=(Said.PLACE,))
 def stor(session: Session, target: VirtualPath) -> Outcome:
     """Take a file. It appears under its name when it is complete; from REST on it is written in place."""
     session.drop_promise()
@@ -80,14 +80,14 @@ def _stor_text_from(session: Session, target: VirtualPath, restart: int, expecte
     return _receive(session, target, session.home.upload_in_place(target, offset, expected))
 
 
-@table.member("APPE", path, "APPE <path>")
+@table.member("APPE", path, "APPE <path>", takes=(Said.PLACE,))
 def appe(session: Session, target: VirtualPath) -> Outcome:
     """Write at the end of a file, which is made when it is not there."""
     session.drop_promise()
     return _receive(session, target, session.home.upload_in_place(target, None, session.expected))
 
 
-@table.member("STOU", text, "STOU [path]", permission=Permission.CREATE)
+@table.member("STOU", text, "STOU [path]", permission=Permission.CREATE, takes=(Said.PLACE,))
 def stou(session: Session, argument: str) -> Outcome:
     """Take a file under a name that nothing has; the 150 says which (RFC 1123 section 4.1.2.9)."""
     session.drop_promise()

@@ -1,8 +1,10 @@
 """From a command line to an outcome: find the row, check who may say it, read the argument, call the handler.
 
-What a command leaves for the next one is kept here, so that no handler can forget to forget: REST, RANG and ALLO hold
-until the next verb that is not about the data connection, RNFR and CPFR until the very next one (RFC 959, RFC 3659
-section 5.1). One of these that fails has said nothing, and nothing holds that was said in its place before.
+What a command says for a later one is forgotten here, so that no handler can forget to forget; the rows tell which
+says what and which uses it up. REST, RANG, RNFR and CPFR hold until that, over whatever comes between: the RFCs want
+nothing there, but clients look at sizes, change types and keep connections alive, and who was told 350 would lose a
+file if its rest were taken for the whole. ALLO holds until the next verb that does not prepare a transfer. One of these
+that fails has said nothing, and nothing holds that was said in its place before.
 
 Most handlers answer at once. One that says `Later`, or that finds its home uncounted or busy, is finished on a thread.
 """
@@ -18,7 +20,7 @@ from ftpserver.data.passive import NoPort
 from ftpserver.outcome import Later, Outcome
 from ftpserver.quota.base import HomeBusy, Uncounted
 from ftpserver.refusal import FAILED, refuse, reply_to
-from ftpserver.session import Peer, Session
+from ftpserver.session import Peer, Said, Session
 from ftpwire.command import Command
 from ftpwire.reply import Reply
 
@@ -86,21 +88,17 @@ def _admit(peer: Peer, row: Row) -> None:
 
 
 def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
-    """Drop what was said for this command only; one that failed has said nothing for the next."""
+    """Drop what was said for this command, and what one that failed has said for a later one."""
     if not isinstance(peer, Session):
         return
-    verb = row.verb if row is not None else ""
-    keeps = row is not None and row.keeps_restart
-    if not keeps or (failed and verb in ("REST", "RANG")):  # both say where the next transfer begins
-        peer.restart = 0
-        peer.range = None
-    if not keeps or (failed and verb == "ALLO"):
-        peer.expected = 0
-        peer.drop_promise()
-    if failed or verb != "RNFR":
-        peer.rename_from = None
-    if failed or verb != "CPFR":
-        peer.copy_from = None
+    if (peer.expected or peer.promise is not None) and (row is None or not row.prepares):
+        peer.forget(Said.SIZE)
+    if row is None:
+        return
+    for said in row.takes:
+        peer.forget(said)
+    if failed and row.says is not None:
+        peer.forget(row.says)
 
 
 async def _persist(

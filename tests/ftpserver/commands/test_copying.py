@@ -102,14 +102,13 @@ def test_cpfr_then_cpto(filled: Playbook) -> None:
     assert (filled.home / "b").read_bytes() == b"content"
 
 
-def test_cpto_wants_cpfr_right_before(filled: Playbook) -> None:
+def test_cpto_wants_a_cpfr_before_it(filled: Playbook) -> None:
     filled.say("SITE CPTO b") >> 503
     filled.say("SITE CPFR docs/a file") >> 350
-    filled.say("NOOP") >> 200
-    filled.say("SITE CPTO b") >> 503
     filled.say("SITE CPFR nothing") >> 550
     filled.say("SITE CPTO b") >> 503
     filled.say("SITE CPFR docs/a file") >> 350
+    filled.say("NOOP") >> 200
     filled.say("SITE CPTO b") >> 250
     filled.say("SITE CPTO c") >> 503
 

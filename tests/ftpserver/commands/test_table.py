@@ -195,7 +195,9 @@ def test_a_row_is_modest_by_default() -> None:
     row = Row("X", _hello, text, Audience.MEMBER, "X")
     assert row.permission is None
     assert row.features == ()
-    assert not row.keeps_restart
+    assert not row.prepares
+    assert row.says is None
+    assert row.takes == ()
     assert row.interrupt is Interrupt.WAITS
 
 

@@ -51,23 +51,42 @@ def test_a_restart_in_ascii_counts_bytes_of_the_network(book: Playbook) -> None:
 
 
 @pytest.mark.parametrize(
-    "between", ["NOOP", "TYPE I", "CWD missing", "NONSENSE", "STAT", "LIST", "SIZE file", "SITE X"]
+    "between",
+    [
+        "NOOP",
+        "TYPE I",
+        "CWD missing",
+        "NONSENSE",
+        "STAT",
+        "SIZE file",
+        "SITE X",
+        "PASV",
+        "EPSV",
+        "PORT 127,0,0,1,200,1",
+        "EPRT |1|127.0.0.1|50000|",
+        "ALLO 3",
+        "EPSV 2",
+    ],
 )
-def test_rest_is_forgotten_after_another_command(book: Playbook, between: str) -> None:
+@pytest.mark.parametrize("line", ["REST 7", "RANG 7 9"])
+def test_where_a_transfer_starts_is_kept_over_what_moves_no_data(
+    book: Playbook, line: str, between: str
+) -> None:
+    """Who was told 350 and sends the rest of a file would lose what he has sent before."""
+    (book.home / "file").write_bytes(b"0123456789")
+    book.say(line) >> 350
+    book.say(between)
+    assert (book.say("RETR file") >> 150).content() == b"789"
+
+
+@pytest.mark.parametrize(
+    "between", ["LIST", "NLST", "MLSD", "RETR file", "RETR missing", "STOR x/y", "REST x"]
+)
+def test_it_is_used_up_by_the_next_transfer_or_a_wrong_rest(book: Playbook, between: str) -> None:
     (book.home / "file").write_bytes(b"0123456789")
     book.say("REST 7") >> 350
     book.say(between)
     assert (book.say("RETR file") >> 150).content() == b"0123456789"
-
-
-@pytest.mark.parametrize(
-    "between", ["PASV", "EPSV", "PORT 127,0,0,1,200,1", "EPRT |1|127.0.0.1|50000|", "ALLO 3", "EPSV 2"]
-)
-def test_rest_is_kept_over_what_prepares_the_transfer(book: Playbook, between: str) -> None:
-    (book.home / "file").write_bytes(b"0123456789")
-    book.say("REST 7") >> 350
-    book.say(between)
-    assert (book.say("RETR file") >> 150).content() == b"789"
 
 
 @pytest.mark.parametrize("name", ["missing", "d", "fifo", "dangling", "loop", "/", "file/x", "secret"])
