@@ -215,11 +215,11 @@ class Playbook:
             return self._loop.run_until_complete(self._finished(outcome))
         return outcome
 
-    async def _on_thread(self, work: Callable[[], T]) -> T:
+    async def _on_thread(self, session: Session, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(None, work)
 
     async def _outwait(self, home: str, work: Callable[[], None]) -> None:
-        await self._on_thread(work)
+        await self._loop.run_in_executor(None, work)
 
     @staticmethod
     async def _finished(coming: Awaitable[T]) -> T:

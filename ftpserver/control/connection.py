@@ -13,7 +13,6 @@ import logging
 import socket
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import TypeVar
 
 from ftpserver.commands.table import Interrupt
 from ftpserver.control.channel import ControlChannel, Lines
@@ -46,8 +45,6 @@ from ftpserver.session import Link, Peer, Session, Visitor
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _MOST_UNSENT = 256 * 1024
 
@@ -216,7 +213,9 @@ class Control:
         if logger.isEnabledFor(logging.DEBUG):
             event(logger, logging.DEBUG, "command", session=self.link.number, line=str(command))
         self._verb = command.verb
-        self._carry_out(dispatch(self.peer, command, self._on_thread, self._facilities.patience.wait))
+        self._carry_out(
+            dispatch(self.peer, command, self._facilities.turns.carry_out, self._facilities.patience.wait)
+        )
 
     # Outcomes ---------------------------------------------------------------------------------------------------
 
@@ -253,9 +252,6 @@ class Control:
                 self._task = self._loop.create_task(self._await_outcome(outcome))
             case _:
                 raise NotImplementedError(outcome)
-
-    async def _on_thread(self, work: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._facilities.pool, work)
 
     async def _await_outcome(self, coming: Coroutine[object, None, Outcome]) -> None:
         try:

@@ -12,7 +12,6 @@ Most handlers answer at once. One that says `Later`, or that finds its home unco
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TypeVar
 
 from ftpserver.commands import site_verbs, verbs
 from ftpserver.commands.table import Audience, Row
@@ -26,9 +25,8 @@ from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-OnThread = Callable[[Callable[[], T]], Awaitable[T]]
-"""Runs what may take long on a thread."""
+OnThread = Callable[[Session, Callable[[], Outcome]], Awaitable[Outcome]]
+"""Runs what may take long for a session on a thread (turns.py)."""
 Outwait = Callable[[str, Callable[[], None]], Awaitable[None]]
 """Waits, with others, until the home of this name may be tried again (patience.py)."""
 
@@ -38,7 +36,7 @@ _PORT_PAUSE = 0.5  # seconds between two looks for a passive port that has becom
 
 
 def dispatch(
-    peer: Peer, command: Command, on_thread: OnThread[Outcome], outwait: Outwait
+    peer: Peer, command: Command, on_thread: OnThread, outwait: Outwait
 ) -> Outcome | Coroutine[object, None, Outcome]:
     """What a command comes to; every error that a client can cause is its reply."""
     row: Row | None = None
@@ -106,7 +104,7 @@ async def _persist(
     row: Row,
     argument: object,
     first: Later | Exception,
-    on_thread: OnThread[Outcome],
+    on_thread: OnThread,
     outwait: Outwait,
 ) -> Outcome:
     """Finish on a thread what could not be answered at once, trying again after a count."""
@@ -120,7 +118,7 @@ async def _persist(
                     await _outwait(answer, peer, outwait)
                     answer = row.handler(peer, argument)
                 if isinstance(answer, Later):
-                    answer = await on_thread(answer.work)
+                    answer = await on_thread(peer, answer.work)
                 failed = False
                 return answer
             except (Uncounted, HomeBusy, NoPort) as again:

@@ -10,7 +10,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -25,6 +24,7 @@ from ftpserver.control.connection import Control
 from ftpserver.control.facilities import Facilities
 from ftpserver.control.patience import Patience
 from ftpserver.control.timers import SharedTimers
+from ftpserver.control.turns import Turns
 from ftpserver.data.announce import Announcer
 from ftpserver.data.listening import ListeningSocket
 from ftpserver.data.passive import PassivePorts
@@ -39,6 +39,7 @@ from ftpserver.service.listener import ControlListener
 from ftpserver.service.reconcile import Reconciler
 from ftpserver.service.renewal import Renewal
 from ftpserver.service.rollcall import RollCall
+from ftpserver.service.threads import Threads
 from ftpserver.session import Address, Link, Session
 from ftpserver.state.board import Seat
 from ftpserver.state.presence import Crowd, Presence
@@ -49,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 GREETING = Reply(220, ("FTP server ready.",))
 _FAREWELL = "The server is shutting down."
-_DISK_THREADS = 8
 
 Sockets = list[tuple[ListeningSocket, bool]]
 """Listening sockets, and whether TLS begins with the first byte on them."""
@@ -69,7 +69,8 @@ class Service:
         self._loop = loop
         self._settings = settings
         self._seat = seat
-        self._pool = ThreadPoolExecutor(_DISK_THREADS, thread_name_prefix="disk")
+        self._threads = Threads()
+        self._turns = Turns(loop, self._threads.commands, self._threads.most_commands)
         self._patience = Patience(loop)
         self._ledger = open_ledger(settings.state, self._later)
         self._checker = PasswordChecker()
@@ -83,25 +84,15 @@ class Service:
         rolls = Rolls(settings.accounts, settings.homes, settings.state)
         self._passive = PassivePorts(data_loop, seat.share(settings.passive.ports), self._trusted)
         self._announcer = Announcer(settings.passive)
-        self._desk = Desk(
-            loop,
-            settings,
-            authenticator,
-            self._ledger,
-            self._ledger.traffic,
-            self._passive,
-            self._announcer.address,
-            RefusalMemory(loop.time),
-            rolls,
-            Crowd("user", self._counted_together()),
-        )
+        self._desk = self._open_desk(authenticator, rolls)
         self._tls = TlsService(settings.tls)
         self._facilities = Facilities(
             loop,
             data_loop,
             SharedTimers(loop),
             self._desk,
-            self._pool,
+            self._threads.data,
+            self._turns,
             self._patience,
             self._tls,
             settings.limits,
@@ -109,7 +100,7 @@ class Service:
         self._controls: set[Control] = set()
         self._alone = asyncio.Event()
         self._leaving = False
-        self._renewal = Renewal(loop, self._pool, accounts, self._desk, lambda: self._controls)
+        self._renewal = Renewal(loop, self._threads.own, accounts, self._desk, lambda: self._controls)
         self._reconciler = Reconciler(
             lambda: self._ledger, settings.homes, settings.state, settings.reconcile_seconds
         )
@@ -118,6 +109,20 @@ class Service:
         self._admin = AdminSocket(loop, settings.state, seat.number, lambda: self._controls)
         self._listeners: list[ControlListener] = []
         self._housekeeper = self._keep_house()
+
+    def _open_desk(self, authenticator: Authenticator, rolls: Rolls) -> Desk:
+        return Desk(
+            self._loop,
+            self._settings,
+            authenticator,
+            self._ledger,
+            self._ledger.traffic,
+            self._passive,
+            self._announcer.address,
+            RefusalMemory(self._loop.time),
+            rolls,
+            Crowd("user", self._counted_together()),
+        )
 
     def _keep_house(self) -> Housekeeper:
         chores = (
@@ -129,7 +134,7 @@ class Service:
         )
         return Housekeeper(
             self._loop,
-            self._pool,
+            self._threads.own,
             self._ledger,
             lambda: open_ledger(self._settings.state, self._later),
             self._change_ledger,
@@ -272,7 +277,7 @@ class Service:
         self._reconciler.stop()
         self._rollcall.stop()
         self._patience.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
         self._presence.close()
         self._ledger.close()
 

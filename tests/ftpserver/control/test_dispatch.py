@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import TypeVar
 
 import pytest
 
@@ -12,11 +11,10 @@ from ftpserver.commands import verbs
 from ftpserver.control.dispatch import dispatch
 from ftpserver.outcome import Outcome, Receive
 from ftpserver.quota.base import HomeBusy, Uncounted
+from ftpserver.session import Session
 from ftpwire.command import Command
 from ftpwire.reply import Reply
 from tests.playbook import Playbook
-
-T = TypeVar("T")
 
 
 async def finished(coming: Awaitable[Outcome]) -> Reply:
@@ -124,7 +122,7 @@ def test_the_first_change_of_a_home_counts_it_on_a_thread(book: Playbook) -> Non
     assert book.session.home.usage().files == 3
 
 
-async def nothing_long(work: Callable[[], T]) -> T:
+async def nothing_long(session: Session, work: Callable[[], Outcome]) -> Outcome:
     raise AssertionError("MKD needs no thread of its own")
 
 

@@ -10,8 +10,8 @@ from ftpserver.control.facilities import Facilities
 
 def test_a_reload_makes_others_and_leaves_these() -> None:
     names = {field.name for field in dataclasses.fields(Facilities)}
-    assert names == {"loop", "data_loop", "timers", "desk", "pool", "patience", "tls", "limits"}
-    before = Facilities(*[None] * 7, limits=Limits(sessions=1))  # type: ignore[arg-type]
+    assert names == {"loop", "data_loop", "timers", "desk", "pool", "turns", "patience", "tls", "limits"}
+    before = Facilities(*[None] * 8, limits=Limits(sessions=1))  # type: ignore[arg-type]
     after = dataclasses.replace(before, limits=Limits(sessions=2))
     assert (before.limits.sessions, after.limits.sessions) == (1, 2)
     with pytest.raises(dataclasses.FrozenInstanceError):
