@@ -8,11 +8,15 @@ the settling after it. Order of every change, under the home's act lock:
 
 When the act says that the world moved under us (`Removed.exact` is False), the home is counted before its next change.
 When another directory has the home's path, the books are of that one: a session of the old one changes nothing more.
+
+A session may end while a thread works long for it. Nobody hears what comes of that, so such work asks between its steps
+whether the session is still there (`go_on`); the home stays open until the thread is done with it (`kept_open`).
 """
 
 import errno
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,6 +54,10 @@ class PermissionDenied(Exception):
         self.permission = permission
 
 
+class SessionEnded(Exception):
+    """The session of this home has ended, so its work ends too; nobody is there to be told."""
+
+
 @dataclass(slots=True)
 class Home:
     """What a session may see and change."""
@@ -65,6 +73,10 @@ class Home:
     """Make all homes of a pool known and counted."""
     moved: bool = False
     """Another directory was seen to have its path."""
+    ended: bool = False
+    """Its session has."""
+    busy: bool = False
+    """A thread works long with it."""
 
     # Looking ----------------------------------------------------------------------------------------------------
 
@@ -295,8 +307,28 @@ class Home:
             pass
         self.tally.outwait_others()
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """While a thread works with it; on the loop. Raises SessionEnded when it is too late for that."""
+        self.go_on()
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+            if self.ended:
+                self.close()
+
+    def go_on(self) -> None:
+        """Work that is long asks this between its steps. Raises SessionEnded."""
+        if self.ended:
+            raise SessionEnded
+
     def close(self) -> None:
-        """The session has ended."""
+        """The session has ended: let go of everything, or when the thread that works with it has ended."""
+        self.ended = True
+        if self.busy:
+            return
         self.tally.close()
         self.storage.close()
 

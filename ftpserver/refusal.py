@@ -7,7 +7,7 @@ import time
 
 from ftpserver.config.sizes import format_size
 from ftpserver.data.passive import NoPort
-from ftpserver.home import PermissionDenied
+from ftpserver.home import PermissionDenied, SessionEnded
 from ftpserver.quota.base import HomeBusy, LedgerFault, QuotaExceeded, TrafficExceeded
 from ftpserver.storage.base import LinkLeadsAway, StorageBusy
 from ftpwire.errors import RemoteError, UnsupportedProtocol
@@ -89,6 +89,8 @@ def reply_to(error: Exception) -> Reply | None:
         return Reply(
             451, ("The quota ledger cannot be used, so nothing may change; tell the administrator.",)
         )
+    if isinstance(error, SessionEnded):  # nobody hears it
+        return Reply(421, ("The session has ended.",))
     if isinstance(error, NoPort):
         return Reply(425, ("No passive port is free, try again in a moment.",))
     if isinstance(error, HomeBusy):

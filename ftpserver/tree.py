@@ -2,7 +2,8 @@
 
 Nothing travels over the network. All of it goes through the home, step by step as a client would: reserved before
 it is written, put in place when complete, settled; so a copy can neither exceed the quota nor destroy what it
-replaces, and whatever is cut short leaves true books. It may be long and it waits for locks: call it on a thread.
+replaces, and whatever is cut short leaves true books. It may be long and it waits for locks: call it on a thread. It
+ends between two steps, as if it had failed, when the session ends (SessionEnded).
 """
 
 import errno
@@ -14,7 +15,7 @@ from ftpserver.data.receive import Obstacle
 from ftpserver.home import Home
 from ftpserver.storage.base import Source, StorageBusy, Version
 from ftpserver.upload import Ending, Upload
-from ftpwire.entry import Kind
+from ftpwire.entry import Entry, Kind
 from ftpwire.pathname import VirtualPath
 
 _CHUNK = 8 * 1024 * 1024
@@ -34,7 +35,8 @@ def copy(home: Home, source: VirtualPath, target: VirtualPath) -> None:
     waiting = [(source, target)]
     while waiting:
         old, new = waiting.pop()
-        for entry in list(home.scan(old)):
+        for entry in _entries(home, old):
+            home.go_on()
             below_old, below_new = old.child(entry.name), new.child(entry.name)
             if entry.unique == made:
                 continue
@@ -49,7 +51,7 @@ def _copy_file(home: Home, source: VirtualPath, target: VirtualPath) -> None:
     upload = home.upload(target, wait=True)
     try:
         with closing(home.open_source(source)) as opened:
-            _append(opened, opened.size, upload, 0)
+            _append(home, opened, opened.size, upload, 0)
     except BaseException:
         upload.finish(Ending.REFUSED, wait=True)
         raise
@@ -75,7 +77,7 @@ def combine(home: Home, target: VirtualPath, parts: Sequence[VirtualPath]) -> in
                 version = Version.of(os.fstat(source.fd))
                 if version.identity in files:
                     raise SameFile
-                position = _append(source, version.size, upload, position)
+                position = _append(home, source, version.size, upload, position)
             files.add(version.identity)
             copied.append(version)
     except BaseException:
@@ -104,10 +106,11 @@ def _total(home: Home, parts: Sequence[VirtualPath]) -> int:
     return total
 
 
-def _append(source: Source, size: int, upload: Upload, position: int) -> int:
+def _append(home: Home, source: Source, size: int, upload: Upload, position: int) -> int:
     """Write the first `size` bytes of a file into an upload at `position`; returns where they end."""
     offset = 0
     while offset < size:
+        home.go_on()
         wanted = min(_CHUNK, size - offset)
         _cover(upload, position + wanted)
         copied = os.copy_file_range(source.fd, upload.fd, wanted, offset, position)
@@ -116,6 +119,15 @@ def _append(source: Source, size: int, upload: Upload, position: int) -> int:
         offset += copied
         position += copied
     return position
+
+
+def _entries(home: Home, directory: VirtualPath) -> list[Entry]:
+    """All that is in a directory before anything there changes. Raises OSError."""
+    found = []
+    for entry in home.scan(directory):
+        home.go_on()
+        found.append(entry)
+    return found
 
 
 def _cover(upload: Upload, end: int) -> None:
@@ -135,7 +147,8 @@ def remove_tree(home: Home, target: VirtualPath) -> None:
             home.remove_directory(directory, wait=True)
             continue
         waiting.append((directory, True))
-        for entry in list(home.scan(directory)):
+        for entry in _entries(home, directory):
+            home.go_on()
             if entry.kind is Kind.DIRECTORY:
                 waiting.append((directory.child(entry.name), False))
             else:
@@ -148,6 +161,7 @@ def make_path(home: Home, target: VirtualPath) -> None:
     while missing[-1].parent.text != "/":
         missing.append(missing[-1].parent)
     for directory in reversed(missing):
+        home.go_on()
         try:
             home.make_directory(directory, wait=True)
         except FileExistsError:

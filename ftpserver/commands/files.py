@@ -52,7 +52,7 @@ def size(session: Session, target: VirtualPath) -> Outcome:
 def _text_size(session: Session, target: VirtualPath) -> Outcome:
     source = session.home.open_source(target)
     try:
-        return Reply(213, (str(network_size(source.fd)),))
+        return Reply(213, (str(network_size(source.fd, session.home.go_on)),))
     finally:
         source.close()
 

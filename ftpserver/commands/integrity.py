@@ -89,7 +89,7 @@ def hash_(session: Session, target: VirtualPath) -> Outcome:
 
 
 def _digest(session: Session, part: _Part, name: str) -> tuple[str, int]:
-    """The digest, and where the bytes ended. Raises OSError, Refusal."""
+    """The digest, and where the bytes ended. Raises OSError, Refusal, SessionEnded."""
     source = session.home.open_source(part.target)
     try:
         end = source.size if part.end is None else min(part.end, source.size)
@@ -97,6 +97,7 @@ def _digest(session: Session, part: _Part, name: str) -> tuple[str, int]:
             raise refuse(501, f"The file has {source.size} bytes only.")
         digest, position = _ALGORITHMS[name](), part.first
         while position < end and (chunk := os.pread(source.fd, min(_CHUNK, end - position), position)):
+            session.home.go_on()
             digest.update(chunk)
             position += len(chunk)
         return digest.hexdigest(), position

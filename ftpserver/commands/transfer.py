@@ -40,7 +40,7 @@ def retr(session: Session, target: VirtualPath) -> Outcome:
 def _retr_text_from(session: Session, target: VirtualPath, restart: int) -> Outcome:
     source = session.home.open_source(target)
     try:
-        source.offset, after_cr = file_offset(source.fd, restart, source.size)
+        source.offset, after_cr = file_offset(source.fd, restart, source.size, session.home.go_on)
         if source.offset > source.size:
             raise refuse(554, f"Cannot restart at {restart}: the file is shorter.")
     except BaseException:
@@ -74,7 +74,7 @@ def _stor_text_from(session: Session, target: VirtualPath, restart: int, expecte
         offset = restart
     else:
         try:
-            offset, _after_cr = file_offset(source.fd, restart, source.size)
+            offset, _after_cr = file_offset(source.fd, restart, source.size, session.home.go_on)
         finally:
             source.close()
     return _receive(session, target, session.home.upload_in_place(target, offset, expected))

@@ -3,6 +3,9 @@
 A hash or a copy holds its thread for as long as a file is large. If threads were given to whoever comes, a user with as
 many sessions as there are threads would hold them all, and everybody else's commands would wait for him. So those of
 one account beyond half of the threads wait for his own to end, and hold no thread meanwhile. The share is of a process.
+
+When a session ends its work ends too, at its next step (home.py): its thread is free soon, and a service that stops is
+not kept by it.
 """
 
 import asyncio
@@ -33,9 +36,13 @@ class Turns:
         self._pool = pool
         self._most = max(1, threads // 2)
         self._shares: dict[str, _Share] = {}
+        self._done = asyncio.Event()
 
     async def carry_out(self, session: Session, work: Callable[[], T]) -> T:
-        """Have a thread do this for a session, when it is its user's turn. Raises what `work` raises."""
+        """Have a thread do this for a session, when it is its user's turn.
+
+        Raises what `work` raises, and SessionEnded.
+        """
         name = session.account.name
         share = self._shares.get(name)
         if share is None:
@@ -43,8 +50,17 @@ class Turns:
         share.users += 1
         try:
             async with share.turns:
-                return await self._loop.run_in_executor(self._pool, work)
+                with session.home.kept_open():
+                    return await self._loop.run_in_executor(self._pool, work)
         finally:
             share.users -= 1
             if not share.users:
                 del self._shares[name]
+            if not self._shares:
+                self._done.set()
+
+    async def close(self) -> None:
+        """Wait for the work of sessions that have all ended."""
+        while self._shares:
+            self._done.clear()
+            await self._done.wait()

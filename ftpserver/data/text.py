@@ -3,15 +3,18 @@
 Outbound a LF gets a CR before it unless it has one; inbound CR LF becomes LF. So a file with CR LF ends goes
 out as it is and comes back with LF ends; every other byte, a lone CR too, stays. `network_size` and
 `file_offset` translate between positions in the file and on the network for SIZE and REST; both read the
-file, so they belong on a thread.
+file, so they belong on a thread. Between two chunks they call `go_on`, which may raise what ends them.
 """
 
 import os
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _CHUNK = 1024 * 1024
+
+GoOn = Callable[[], None]
 
 
 class ToNetwork:
@@ -58,17 +61,18 @@ class FromNetwork:
         return b"\r" if held else b""
 
 
-def network_size(fd: int) -> int:
+def network_size(fd: int, go_on: GoOn) -> int:
     """How many bytes the file has in its network form. Raises OSError."""
     converter = ToNetwork()
     size = position = 0
     while chunk := os.pread(fd, _CHUNK, position):
+        go_on()
         position += len(chunk)
         size += len(converter.convert(chunk))
     return size
 
 
-def file_offset(fd: int, network: int, size: int) -> tuple[int, bool]:
+def file_offset(fd: int, network: int, size: int, go_on: GoOn) -> tuple[int, bool]:
     """Where byte `network` of the file's network form stands in the file, and whether the byte before it is a CR.
 
     The position is beyond `size` when the network form is shorter. Raises OSError.
@@ -76,6 +80,7 @@ def file_offset(fd: int, network: int, size: int) -> tuple[int, bool]:
     converter = ToNetwork()
     passed = position = 0
     while position < size and (chunk := os.pread(fd, _CHUNK, position)):
+        go_on()
         after_cr = converter.after_cr
         length = len(converter.convert(chunk))
         if passed + length >= network:

@@ -272,6 +272,7 @@ class Service:
         while self._controls:  # whose upload a disk keeps: it ends as it should while the ledger is open
             self._alone.clear()
             await self._alone.wait()
+        await self._turns.close()
         self._passive.close()
         self._checker.close()
         self._reconciler.stop()

@@ -1,13 +1,14 @@
 """Copies, combinations and removals of trees: what comes of them, what they cost, and what cuts them short."""
 
+import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ftpserver.accounts.account import PRESETS, Permission
-from ftpserver.home import Home, PermissionDenied
+from ftpserver.home import Home, PermissionDenied, SessionEnded
 from ftpserver.quota.base import QuotaExceeded, Usage
 from ftpserver.tree import SameFile, combine, copy, make_path, remove_tree
 from ftpserver.upload import Ending
@@ -330,3 +331,56 @@ def test_a_path_that_the_quota_cuts_short_leaves_true_books(place: Place) -> Non
         make_path(small, path("1/2/3/4"))
     assert (place.root / "1" / "2").is_dir()
     check_books(small, place.root)
+
+
+# -- the session ends ----------------------------------------------------------------------------------------
+
+
+class Leaving(Home):
+    """A home whose session ends after so many steps of the work."""
+
+    steps = 0
+
+    def go_on(self) -> None:
+        self.steps -= 1
+        if self.steps == 0:
+            self.close()
+        super().go_on()
+
+
+LONG: list[Callable[[Home], None]] = [
+    lambda home: copy(home, path("docs"), path("twin")),
+    lambda home: copy(home, path("big"), path("docs/a")),
+    lambda home: combine(home, path("big"), [path("docs/a"), path("docs/hole")]),
+    lambda home: remove_tree(home, path("docs")),
+    lambda home: make_path(home, path("x/y/z")),
+]
+
+
+@pytest.mark.parametrize("work", LONG)
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_work_went_on_when_its_session_had_ended(
+    place: Place, work: Callable[[Home], None], steps: int
+) -> None:
+    (place.root / "big").write_bytes(b"b" * (20 << 20))
+    before = content(place.root)
+    other = place.session()
+    opened = place.session()
+    fields = {field.name: getattr(opened, field.name) for field in dataclasses.fields(Home)}
+    home = Leaving(**fields)
+    with home.kept_open():
+        home.steps = steps
+        try:
+            work(home)
+        except SessionEnded:
+            assert home.ended
+        else:
+            assert not home.ended, "it was done before"
+    after = content(place.root)
+    for name, data in after.items():
+        twin = name.replace("twin", "docs", 1)
+        assert data == before.get(twin) or name in ("docs/a", "big") or name.startswith("x")
+    if home.ended:
+        assert after["big"] == before["big"]
+        assert after.get("docs/a", before["docs/a"]) == before["docs/a"]
+    check_books(other, place.root)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ftpserver.control.turns import Turns
+from ftpserver.home import SessionEnded
 from ftpserver.session import Session
+from ftpwire.pathname import ROOT
 from tests.playbook import Playbook
 
 THREADS = 4
@@ -64,6 +66,32 @@ def test_long_commands_of_one_user_left_no_thread_to_others(sessions: Callable[[
             assert gate.begun == ["ada"] * (THREADS // 2)
             gate.open()
         assert len(gate.begun) == 2 * THREADS, "those that waited had their turn"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        asyncio.run(scene(pool))
+
+
+def test_who_had_gone_got_his_turn(sessions: Callable[[str], Session]) -> None:
+    """His home stays open for what has begun, and nothing more begins; the end waits for all of it."""
+    ada, gate = sessions("ada"), Gate()
+
+    async def scene(pool: ThreadPoolExecutor) -> None:
+        turns = Turns(asyncio.get_running_loop(), pool, THREADS)
+        begun = asyncio.create_task(turns.carry_out(ada, lambda: gate.work("ada")))  # noqa: TID251 - awaited
+        await settle(lambda: gate.begun == ["ada"])
+        ada.home.close()
+        with pytest.raises(SessionEnded):
+            await turns.carry_out(ada, lambda: gate.work("too late"))
+        ada.home.stat(ROOT)
+        closing = asyncio.create_task(turns.close())  # noqa: TID251 - awaited
+        await asyncio.sleep(0)
+        assert not closing.done()
+        gate.open()
+        await begun
+        await closing
+        with pytest.raises(OSError, match="Bad file"):
+            ada.home.stat(ROOT)
+        assert gate.begun == ["ada"]
 
     with ThreadPoolExecutor(THREADS) as pool:
         asyncio.run(scene(pool))

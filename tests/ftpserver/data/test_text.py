@@ -15,6 +15,10 @@ from ftpserver.data.text import FromNetwork, ToNetwork, file_offset, network_siz
 LINES = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\0", b"\xff"]), max_size=30).map(b"".join)
 
 
+def go_on() -> None:
+    """Nothing ends it."""
+
+
 @contextmanager
 def _file(data: bytes) -> Iterator[int]:
     fd = os.memfd_create("text")
@@ -79,7 +83,7 @@ def test_examples(file: bytes, network: bytes) -> None:
 def test_the_size_is_that_of_the_converted_file(chunk: int, data: bytes) -> None:
     with _file(data) as fd, pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "_CHUNK", chunk)
-        assert network_size(fd) == len(_plain(data))
+        assert network_size(fd, go_on) == len(_plain(data))
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
@@ -89,11 +93,11 @@ def test_a_resume_gives_exactly_the_tail_for_every_offset(chunk: int, data: byte
     with _file(data) as fd, pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "_CHUNK", chunk)
         for offset in range(len(network) + 1):
-            position, after_cr = file_offset(fd, offset, len(data))
+            position, after_cr = file_offset(fd, offset, len(data), go_on)
             assert position <= len(data)
             assert ToNetwork(after_cr).convert(data[position:]) == network[offset:]
         for beyond in (1, 5):
-            assert file_offset(fd, len(network) + beyond, len(data))[0] > len(data)
+            assert file_offset(fd, len(network) + beyond, len(data), go_on)[0] > len(data)
 
 
 @given(lines=st.lists(st.sampled_from([b"a", b"", b"bc"]), max_size=12), data=st.data())
@@ -106,8 +110,8 @@ def test_an_upload_that_is_cut_anywhere_and_resumed_at_its_size_makes_the_same_f
         network[: data.draw(st.integers(0, len(network)))]
     )  # a cut one has no finish
     with _file(kept) as fd:
-        size = network_size(fd)
-        position, _ = file_offset(fd, size, len(kept))
+        size = network_size(fd, go_on)
+        position, _ = file_offset(fd, size, len(kept), go_on)
         resumed = FromNetwork()
         assert kept[:position] + resumed.convert(network[size:]) + resumed.finish() == whole
 
@@ -115,6 +119,21 @@ def test_an_upload_that_is_cut_anywhere_and_resumed_at_its_size_makes_the_same_f
 def test_a_large_file_crosses_chunks() -> None:
     data = b"line\n" * 300_000
     with _file(data) as fd:
-        assert network_size(fd) == 6 * 300_000
-        position, after_cr = file_offset(fd, 6 * 250_000 + 5, len(data))
+        assert network_size(fd, go_on) == 6 * 300_000
+        position, after_cr = file_offset(fd, 6 * 250_000 + 5, len(data), go_on)
         assert (position, after_cr) == (5 * 250_000 + 4, True)
+
+
+def test_what_reads_a_whole_file_could_not_be_ended() -> None:
+    chunks = []
+
+    def ends() -> None:
+        chunks.append(1)
+        if len(chunks) == 2:
+            raise InterruptedError
+
+    with _file(b"line\n" * 900_000) as fd:
+        for read in (lambda: network_size(fd, ends), lambda: file_offset(fd, 10**9, 10**9, ends)):
+            chunks.clear()
+            with pytest.raises(InterruptedError):
+                read()

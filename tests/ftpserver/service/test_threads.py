@@ -43,10 +43,13 @@ def service(tmp_path: Path) -> Iterator[Service]:
     crowd = [Wire.member(made, "mallory") for _ in range(2 * THREADS)]
     for wire in crowd:
         wire.tell("HASH endless")
+    with Wire.member(made, "mallory") as wire:  # whose login comes after, so they are under way
+        wire.say("QUIT") >> 221
     yield made
+    made.stop()
     for wire in crowd:
+        wire.hear() >> 421
         wire.close()
-    made.kill()
 
 
 def test_hashes_of_one_user_kept_others_from_listings_and_hashes(service: Service) -> None:
@@ -62,3 +65,23 @@ def test_hashes_of_one_user_kept_a_removed_account_alive(service: Service) -> No
     with Wire.member(service, "bob") as bob:
         (service.accounts / "bob.yaml").unlink()
         bob.hear() >> 421
+
+
+def test_a_service_waited_for_hashes_before_it_ended(service: Service) -> None:
+    service.stop()
+
+
+@pytest.mark.parametrize("line", ["HASH endless", "SIZE endless", "XCRC endless"])
+def test_a_client_that_had_gone_left_its_work_behind(tmp_path: Path, line: str) -> None:
+    with Service(tmp_path / "service") as service:
+        service.add_user("ada")
+        with (service.home("ada") / "endless").open("wb") as file:
+            file.truncate(500 * GIB)
+        for _ in range(THREADS):
+            wire = Wire.member(service, "ada")
+            wire.say("TYPE A") >> 200
+            wire.tell(line)
+            wire.reset()
+        with Wire.member(service, "ada") as wire:
+            wire.store("STOR file", b"content") >> 226
+            wire.say("HASH file") >> 213
