@@ -144,15 +144,7 @@ class Desk:
 
     def _refuse(self, visitor: Visitor, name: str, refused: Refused) -> Outcome:
         visitor.failures += 1
-        event(
-            logger,
-            logging.WARNING,
-            "login refused",
-            session=visitor.link.number,
-            user=name,
-            address=visitor.link.peer[0],
-            reason=refused.reason,
-        )
+        self._log_refusal(visitor, name, refused.reason)
         if refused.wait:
             again = (
                 "" if math.isinf(refused.wait) else f" Try again in {math.floor(refused.wait) + 1} seconds."
@@ -162,10 +154,24 @@ class Desk:
             return Leave(Reply(530, ("Login incorrect; too many tries, the connection is closed.",)))
         return Reply(530, ("Login incorrect.",))
 
+    @staticmethod
+    def _log_refusal(visitor: Visitor, name: str, reason: str) -> None:
+        number, address = visitor.link.number, visitor.link.peer[0]
+        event(
+            logger,
+            logging.WARNING,
+            "login refused",
+            session=number,
+            user=name,
+            address=address,
+            reason=reason,
+        )
+
     def _admit(self, visitor: Visitor, account: Account) -> Outcome:
         own, everybodys = account.limits.sessions, self.settings.limits.sessions_per_user
         found = self.users.enter(account.name, min(own, everybodys) or max(own, everybodys))  # 0 is no limit
         if found is not None:
+            self._log_refusal(visitor, account.name, f"{found} sessions")
             return Reply(530, (f"This user has {found} sessions already, the most allowed.",))
         try:
             home = self._open_home(account)
@@ -263,6 +269,7 @@ class Desk:
         session.drop_promise()
         session.link.charset = None  # it was his account's, and another may log in here
         name = session.account.name
+        event(logger, logging.INFO, "logout", session=session.link.number, user=name)
         self.users.leave(name)
         if name not in self.users.here:
             self.paces.pop(name, None)

@@ -39,7 +39,12 @@ def _two_paths(session: Session, argument: str) -> tuple[VirtualPath, VirtualPat
 
 
 @table.member(
-    "COMB", _paths, 'COMB "target" "part" ["part" ...]', features=("COMB",), permission=Permission.DELETE
+    "COMB",
+    _paths,
+    'COMB "target" "part" ["part" ...]',
+    features=("COMB",),
+    permission=Permission.DELETE,
+    changes=True,
 )
 def comb(session: Session, paths: list[VirtualPath]) -> Outcome:
     """Append the parts to the target, in order, and remove them."""
@@ -64,7 +69,9 @@ def cpfr(session: Session, source: VirtualPath) -> Outcome:
     return Reply(350, ("Ready for SITE CPTO.",))
 
 
-@site_table.member("CPTO", path, "SITE CPTO <path>", permission=Permission.CREATE, takes=(Said.SOURCE,))
+@site_table.member(
+    "CPTO", path, "SITE CPTO <path>", permission=Permission.CREATE, changes=True, takes=(Said.SOURCE,)
+)
 def cpto(session: Session, target: VirtualPath) -> Outcome:
     """Copy what SITE CPFR named."""
     source = session.copy_from
@@ -73,7 +80,7 @@ def cpto(session: Session, target: VirtualPath) -> Outcome:
     return _copy(session, source, target)
 
 
-@site_table.member("COPY", _two_paths, "SITE COPY <from> <to>", permission=Permission.READ)
+@site_table.member("COPY", _two_paths, "SITE COPY <from> <to>", permission=Permission.READ, changes=True)
 def copy_(session: Session, paths: tuple[VirtualPath, VirtualPath]) -> Outcome:
     """Copy a file or a tree."""
     session.home.need(Permission.CREATE)
@@ -88,7 +95,7 @@ def _copy(session: Session, source: VirtualPath, target: VirtualPath) -> Outcome
     return Later(work)
 
 
-@site_table.member("MKDIR", path, "SITE MKDIR <path>", permission=Permission.MKDIR)
+@site_table.member("MKDIR", path, "SITE MKDIR <path>", permission=Permission.MKDIR, changes=True)
 def mkdir(session: Session, target: VirtualPath) -> Outcome:
     """Make a directory and those above it that are missing."""
 
@@ -104,7 +111,7 @@ def _tree(session: Session, argument: str) -> tuple[bool, VirtualPath]:
     return recursive, path(session, argument[3:].lstrip(" ") if recursive else argument)
 
 
-@site_table.member("RMDIR", _tree, "SITE RMDIR [-r] <path>", permission=Permission.RMDIR)
+@site_table.member("RMDIR", _tree, "SITE RMDIR [-r] <path>", permission=Permission.RMDIR, changes=True)
 def rmdir(session: Session, argument: tuple[bool, VirtualPath]) -> Outcome:
     """Remove a directory, with -r and all that is in it."""
     recursive, target = argument
@@ -121,7 +128,9 @@ def rmdir(session: Session, argument: tuple[bool, VirtualPath]) -> Outcome:
     return Later(work)
 
 
-@site_table.member("SYMLINK", _two_paths, "SITE SYMLINK <target> <link>", permission=Permission.CREATE)
+@site_table.member(
+    "SYMLINK", _two_paths, "SITE SYMLINK <target> <link>", permission=Permission.CREATE, changes=True
+)
 def symlink(session: Session, paths: tuple[VirtualPath, VirtualPath]) -> Outcome:
     """Make a link to what is in its own directory or below it."""
     target, link = paths

@@ -35,14 +35,14 @@ def cdup(session: Session, argument: None) -> Outcome:
     return Reply(250, (f"The current directory is now {quote(session.cwd.text)}.",))
 
 
-@table.member("MKD", path, "MKD <path>", aliases=("XMKD",), permission=Permission.MKDIR)
+@table.member("MKD", path, "MKD <path>", aliases=("XMKD",), permission=Permission.MKDIR, changes=True)
 def mkd(session: Session, target: VirtualPath) -> Outcome:
     """Make a directory."""
     session.home.make_directory(target)
     return Reply(257, (f"{quote(target.text)} created.",))
 
 
-@table.member("RMD", path, "RMD <path>", aliases=("XRMD",), permission=Permission.RMDIR)
+@table.member("RMD", path, "RMD <path>", aliases=("XRMD",), permission=Permission.RMDIR, changes=True)
 def rmd(session: Session, target: VirtualPath) -> Outcome:
     """Remove an empty directory."""
     session.home.remove_directory(target)

@@ -16,7 +16,7 @@ from ftpwire.timeval import decode_timeval, encode_timeval
 table = Table()
 
 
-@table.member("DELE", path, "DELE <path>", permission=Permission.DELETE)
+@table.member("DELE", path, "DELE <path>", permission=Permission.DELETE, changes=True)
 def dele(session: Session, target: VirtualPath) -> Outcome:
     """Remove a file, a link or whatever else has a name and is no directory."""
     session.home.remove_file(target)
@@ -31,7 +31,7 @@ def rnfr(session: Session, target: VirtualPath) -> Outcome:
     return Reply(350, ("Ready for RNTO.",))
 
 
-@table.member("RNTO", path, "RNTO <path>", permission=Permission.RENAME, takes=(Said.OLD_NAME,))
+@table.member("RNTO", path, "RNTO <path>", permission=Permission.RENAME, changes=True, takes=(Said.OLD_NAME,))
 def rnto(session: Session, target: VirtualPath) -> Outcome:
     """Rename what RNFR named."""
     if session.rename_from is None:

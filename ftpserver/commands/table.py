@@ -57,6 +57,8 @@ class Row:
     aliases: tuple[str, ...] = ()
     prepares: bool = False
     """It prepares a transfer, so that the size that ALLO has told holds over it."""
+    changes: bool = False
+    """It changes names, beside a transfer: the log tells who said it."""
     says: Said | None = None
     """What it says for a later command."""
     takes: tuple[Said, ...] = ()
@@ -71,6 +73,7 @@ class Options(TypedDict, total=False):
     features: tuple[Feature, ...]
     aliases: tuple[str, ...]
     prepares: bool
+    changes: bool
     says: Said | None
     takes: tuple[Said, ...]
     interrupt: Interrupt

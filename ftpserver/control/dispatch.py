@@ -16,11 +16,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from ftpserver.commands import site_verbs, verbs
 from ftpserver.commands.table import Audience, Row
 from ftpserver.data.passive import NoPort
+from ftpserver.log import event
 from ftpserver.outcome import Later, Outcome
 from ftpserver.quota.base import HomeBusy, Uncounted
 from ftpserver.refusal import FAILED, refuse, reply_to
 from ftpserver.session import Peer, Said, Session
 from ftpwire.command import Command
+from ftpwire.pathname import VirtualPath
 from ftpwire.reply import Reply
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ def dispatch(
         return _reply(error)
     if isinstance(answer, Later):
         return _persist(peer, row, argument, answer, on_thread, outwait)
+    if row.changes:
+        _log_change(peer, row, argument)
     _forget(peer, row)
     return answer
 
@@ -99,6 +103,23 @@ def _forget(peer: Peer, row: Row | None, failed: bool = False) -> None:
         peer.forget(row.says)
 
 
+def _log_change(peer: Peer, row: Row, argument: object) -> None:
+    """Who has changed which names; what RNFR and CPFR have named is there still."""
+    assert isinstance(peer, Session)
+    given = argument if isinstance(argument, list | tuple) else (argument,)
+    before = (
+        peer.rename_from
+        if Said.OLD_NAME in row.takes
+        else peer.copy_from
+        if Said.SOURCE in row.takes
+        else None
+    )
+    path, *others = (each.text for each in (before, *given) if isinstance(each, VirtualPath))
+    number, user = peer.link.number, peer.account.name
+    to = " ".join(others) or None
+    event(logger, logging.INFO, "change", session=number, user=user, verb=row.verb, path=path, to=to)
+
+
 async def _persist(
     peer: Peer,
     row: Row,
@@ -120,6 +141,8 @@ async def _persist(
                 if isinstance(answer, Later):
                     answer = await on_thread(peer, answer.work)
                 failed = False
+                if row.changes:
+                    _log_change(peer, row, argument)
                 return answer
             except (Uncounted, HomeBusy, NoPort) as again:
                 answer = again

@@ -15,6 +15,8 @@ from ftpserver.session import Session
 from ftpwire.command import Command
 from ftpwire.reply import Reply
 from tests.playbook import Playbook
+from tests.service import Service
+from tests.wire import Wire
 
 
 async def finished(coming: Awaitable[Outcome]) -> Reply:
@@ -183,3 +185,30 @@ def test_a_home_that_has_vanished_is_no_error_of_ours(
     book.say("PWD") >> 257
     book.say("CWD /") >> 250
     assert "failed" not in caplog.text
+
+
+def test_the_log_tells_who_has_changed_which_names(service: Service) -> None:
+    service.add_user("ada")
+    with Wire.member(service, "ada") as wire:
+        for line in (
+            "MKD a dir",
+            "RNFR a dir",
+            "NOOP",
+            "RNTO b",
+            "SITE CPFR missing",
+            "MKD c",
+            "SITE COPY b d",
+            "RMD b",
+        ):
+            wire.say(line)
+        wire.say("DELE missing") >> 550
+        wire.say("QUIT") >> 221
+    service.wait_for_log("event=logout session=1 user=ada")
+    told = [line.partition("event=change ")[2] for line in service.log.splitlines() if "event=change" in line]
+    assert told == [
+        'session=1 user=ada verb=MKD path="/a dir"',
+        'session=1 user=ada verb=RNTO path="/a dir" to=/b',
+        "session=1 user=ada verb=MKD path=/c",
+        "session=1 user=ada verb=COPY path=/b to=/d",
+        "session=1 user=ada verb=RMD path=/b",
+    ]
