@@ -119,7 +119,7 @@ def _leave(code: Exit, words: str = "") -> NoReturn:
 def _explained(fault: Exception) -> str:
     from ftpclient.cli.advice import advice
 
-    help_text = advice(fault)
+    help_text = advice(fault, sys.argv[1:])
     return f"ftpclient: {in_words(fault)}" + (f"\n({help_text})" if help_text else "")
 
 
