@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from ftpclient.cli.job import job
+from ftpclient.cli.job import asked, job
 from ftpclient.display import as_json
 from ftpclient.options import JSON, URL, Options, connection
 from ftpclient.places import move
@@ -32,7 +32,7 @@ def mkdir(url: Url, parents: bool, json_wanted: bool, options: Options) -> None:
 @connection
 def mv(url: Url, new: str, json_wanted: bool, options: Options) -> None:
     """Rename or move; NEW is a path on the same server."""
-    with options.session(url)[0] as client:
+    with asked(json_wanted), options.session(url)[0] as client:
         target = move(client, url.path, new)
     if json_wanted:
         click.echo(as_json({"source": url.path, "target": target}))

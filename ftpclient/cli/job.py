@@ -1,4 +1,7 @@
-"""What the commands with many parts share: one report, printed as JSON if asked, and the exit code it stands for."""
+"""What commands share: one report of many parts, printed as JSON if asked, and the exit code it stands for.
+
+A command that has another document than a report prints `{"failures": [...]}` in its place when it fails.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -29,6 +32,21 @@ def job(json_wanted: bool) -> Iterator[Report]:
         raise SystemExit(Exit.PARTLY if done else exit_of(report.failures[0][1]))
 
 
+@contextlib.contextmanager
+def asked(json_wanted: bool) -> Iterator[None]:
+    """Run what gets one answer; print its failure as JSON if asked, and raise it."""
+    try:
+        yield
+    except (OSError, ValueError) as fault:
+        if json_wanted:
+            click.echo(as_json({"failures": [_failure("", fault)]}))
+        raise
+
+
+def _failure(name: str, cause: Exception) -> dict[str, object]:
+    return {"name": name, "error": in_words(cause), "exit": exit_of(cause).value}
+
+
 def _report_facts(report: Report, fault: BaseException | None) -> dict[str, object]:
     failures = [*report.failures, *([("", fault)] if isinstance(fault, Exception) else [])]
     return {
@@ -38,7 +56,5 @@ def _report_facts(report: Report, fault: BaseException | None) -> dict[str, obje
         ],
         "directories": report.directories,
         "removed": report.removed,
-        "failures": [
-            {"name": name, "error": in_words(cause), "exit": exit_of(cause).value} for name, cause in failures
-        ],
+        "failures": [_failure(name, cause) for name, cause in failures],
     }

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from ftpclient.cli.job import asked
 from ftpclient.display import as_json, entry_facts, entry_line, in_order, shown_lines
 from ftpclient.options import JSON, URL, Options, connection
 from ftpclient.places import entries_at
@@ -17,7 +18,7 @@ from ftpclient.url import Url
 @connection
 def ls(url: Url, long: bool, json_wanted: bool, options: Options) -> None:
     """List a directory."""
-    with options.session(url)[0] as client:
+    with asked(json_wanted), options.session(url)[0] as client:
         entries = in_order(entries_at(client, url.path, exact=long or json_wanted))
     if json_wanted:
         click.echo(as_json([entry_facts(entry) for entry in entries]))
@@ -47,7 +48,7 @@ def print_file(url: Url, options: Options) -> None:
 @connection
 def quota(url: Url, json_wanted: bool, options: Options) -> None:
     """Say what the server says about the quota (SITE QUOTA, AVBL)."""
-    with options.session(url)[0] as client:
+    with asked(json_wanted), options.session(url)[0] as client:
         lines, available = client.quota(), client.available(url.path)
     if json_wanted:
         click.echo(as_json({"lines": list(lines), "available": available}))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ftpclient.cli.job import job
+from ftpclient.cli.job import asked, job
 from ftpclient.display import as_json, shown
 from ftpclient.mirror import Plan, carry_out, prepare
 from ftpclient.options import JSON, Options, connection
@@ -34,7 +34,7 @@ def mirror(
     """
     up = "://" in target or ("://" not in source and Path(source).exists())
     url, local = _sides(source, target, up)
-    with job(json_wanted and not dry_run) as report:
+    with job(json_wanted and not dry_run) as report, asked(json_wanted and dry_run):
         client, entrance = options.session(url)
         with client, options.meter() as report.meter:
             steps, side = prepare(client, local, url.path, up=up, delete=delete, report=report)

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from ftpclient.cli.job import asked
 from ftpclient.display import as_json, size_text
 from ftpclient.exits import Exit
 from ftpclient.options import JSON, URL, Options, connection
@@ -19,7 +20,7 @@ from ftpclient.url import Url
 def du(url: Url, json_wanted: bool, options: Options) -> None:
     """Add up the sizes of a tree."""
     report = Report(PlainMeter(sys.stderr))
-    with options.session(url)[0] as client:
+    with asked(json_wanted), options.session(url)[0] as client:
         total = usage(client, url.path, report)
     if json_wanted:
         click.echo(as_json({"bytes": total.bytes, "files": total.files, "directories": total.directories}))
