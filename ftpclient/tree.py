@@ -222,7 +222,10 @@ def remove_any(client: Client, remote: str, report: Report | None = None) -> Rep
 
 
 def remove_tree(client: Client, remote: str, report: Report | None = None) -> Report:
-    """Remove a remote directory and everything below it; links are removed, not followed."""
+    """Remove a remote directory and everything below it; links are removed, not followed.
+
+    The root of the server is emptied: no server removes it.
+    """
     report = report or Report()
     root = client.absolute(remote)
     found = [*walk(client, root, report)]
@@ -230,7 +233,11 @@ def remove_tree(client: Client, remote: str, report: Report | None = None) -> Re
     # Children stand behind their parents in the walk, so the reverse order empties before it removes.
     directories = [item.path for item in reversed(found) if item.entry.kind is Kind.DIRECTORY]
     commands = [Command("DELE", path) for path in files]
-    commands += [Command("RMD", path) for path in [*directories, root]]
+    if root.strip("/"):
+        directories.append(root)
+    else:
+        report.meter.note("/: only emptied, the root itself stays")
+    commands += [Command("RMD", path) for path in directories]
     for command, reply in zip(commands, client.batch(commands), strict=True):
         if reply.completion:
             report.removed += 1

@@ -143,6 +143,13 @@ def test_remove_any_takes_files_and_trees(client: Client, foreign: Foreign) -> N
         remove_any(client, "nothing")
 
 
+def test_emptying_the_root_is_done_when_it_is_empty(client: Client, foreign: Foreign) -> None:
+    plant(foreign.home, {"f": b"", "t/x/y": b""})
+    report = remove_any(client, "/")
+    assert (report.removed, report.failures, os.listdir(foreign.home)) == (4, [], [])
+    assert remove_any(client, "").failures == []
+
+
 def test_usage_adds_up(client: Client, foreign: Foreign) -> None:
     plant(foreign.home, TREE)
     total = usage(client, "", Report())

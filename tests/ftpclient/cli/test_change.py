@@ -21,3 +21,10 @@ def test_rm_of_a_directory_wants_r(foreign: Foreign, here: Path) -> None:
     report = json.loads(run(here, "rm", "-r", "--json", f"{foreign.url}/d").stdout)
     assert (report["removed"], report["failures"]) == (2, [])
     assert not (foreign.home / "d").exists()
+
+
+def test_rm_of_the_root_empties_it_and_says_that_it_stays(foreign: Foreign, here: Path) -> None:
+    (foreign.home / "d/e").mkdir(parents=True)
+    done = run(here, "rm", "-r", f"{foreign.url}/")
+    assert (done.returncode, done.stderr) == (0, "/: only emptied, the root itself stays\n")
+    assert not any(foreign.home.iterdir())
