@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from ftpclient.cli.address import ADDRESS
 from ftpclient.cli.job import job
 from ftpclient.cli.look import print_file
 from ftpclient.display import say
-from ftpclient.options import JSON, URL, Options, connection
+from ftpclient.options import JSON, Options, connection
 from ftpclient.part import part_path
 from ftpclient.places import download_target, upload_target
 from ftpclient.transfer import get_file, put_file
@@ -21,7 +22,7 @@ from ftpclient.url import Url
 @click.option("-c", "resume", is_flag=True, help="Continue a partial file, after comparing its end.")
 @click.option("-r", "tree", is_flag=True, help="A directory with everything in it.")
 @JSON
-@URL
+@ADDRESS
 @click.argument("local", required=False)
 @connection
 def get(url: Url, local: str | None, resume: bool, tree: bool, json_wanted: bool, options: Options) -> None:
@@ -61,7 +62,7 @@ def _continuable(target: Path) -> Iterator[None]:
 @click.option("-r", "tree", is_flag=True, help="A directory with everything in it.")
 @JSON
 @click.argument("local")
-@URL
+@ADDRESS
 @connection
 def put(url: Url, local: str, resume: bool, tree: bool, json_wanted: bool, options: Options) -> None:
     """Upload a file, or with -r a tree.

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from ftpclient.cli.address import address
 from ftpclient.cli.job import asked, job
 from ftpclient.display import as_json, shown
 from ftpclient.mirror import Plan, carry_out, prepare
 from ftpclient.options import JSON, Options, connection
-from ftpclient.url import Url, parse
+from ftpclient.url import Url
 
 
 @click.command()
@@ -45,13 +46,10 @@ def mirror(
 
 
 def _sides(source: str, target: str, up: bool) -> tuple[Url, Path]:
-    address, local = (target, source) if up else (source, target)
+    remote, local = (target, source) if up else (source, target)
     if "://" in local:
         raise click.UsageError("one side must be a local directory")
-    try:
-        return parse(address), Path(local)
-    except ValueError as fault:
-        raise click.UsageError(str(fault)) from fault
+    return address(remote), Path(local)
 
 
 def _print_plan(steps: Plan, json_wanted: bool) -> None:
