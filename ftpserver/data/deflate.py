@@ -17,10 +17,11 @@ DEFAULT_LEVEL = 6
 class DeflatedChunks:
     """Other chunks, compressed."""
 
-    __slots__ = ("_chunks", "_compress", "_ended", "blocking")
+    __slots__ = ("_chunks", "_compress", "_ended", "blocking", "of_a_file")
 
     def __init__(self, chunks: Chunks, level: int = DEFAULT_LEVEL) -> None:
         self.blocking = True
+        self.of_a_file = chunks.of_a_file
         self._chunks = chunks
         self._compress = zlib.compressobj(level)
         self._ended = False

@@ -9,17 +9,16 @@ Rules. The loop decides how much a step may move, and what comes of it; a thread
 nothing but the connection, the file and what is the mover's own. A mover has one step under way at most, and is not
 watched meanwhile. A step never waits: its socket does not block, and its disk is known as quick. It lasts until the
 socket has no more, or takes no more, or its disk is found to be slow, or for `HEAVY_STEP` bytes. Whoever closes the
-descriptors of a mover waits for what a thread does with them (`stop_and_then`): the number of one that is closed is
+descriptors of a mover waits for what a thread does with them (LendingMover): the number of one that is closed is
 soon another file's.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
 from functools import partial
 
 from ftpserver.data.crew import CREW
-from ftpserver.data.mover import MOVERS, Mover, OnEnd
+from ftpserver.data.mover import MOVERS, LendingMover, OnEnd
 from ftpserver.data.pace import Governor
 
 HEAVY_STEP = 4 * 1024 * 1024  # bytes
@@ -29,32 +28,17 @@ _LITTLE = 64 * 1024
 """Bytes; who may move no more than these, for its pace, moves them on the loop."""
 
 
-class HeavyMover(Mover):
+class HeavyMover(LendingMover):
     """A mover some of whose steps the crew carries out; a subclass calls `_labours` and implements the next three."""
 
-    __slots__ = ("_away", "_moved_away", "_reserved", "_then")
+    __slots__ = ("_moved_away", "_reserved")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, connection: socket.socket, pace: Governor | None, on_end: OnEnd
     ) -> None:
         super().__init__(loop, connection, pace, on_end)
-        self._away = False  # a thread uses its descriptors
         self._moved_away = 0  # bytes, by the step that is under way
         self._reserved = 0  # bytes, of which its pace was told beforehand
-        self._then: Callable[[], None] | None = None
-
-    @property
-    def waits_for_disk(self) -> bool:
-        """See Mover; a step that waits for its turn at the crew is no fault of the peer either."""
-        return self._away
-
-    def stop_and_then(self, then: Callable[[], None]) -> None:
-        """See Mover."""
-        self.stop()
-        if self._away:
-            self._then = then
-        else:
-            then()
 
     def _may_labour(self) -> bool:
         """Whether its next step may be carried out by a thread."""
@@ -109,11 +93,3 @@ class HeavyMover(Mover):
             self._labour_ended()
         except Exception as failure:
             self._meet(failure)
-
-    def _come_back(self) -> bool:
-        """The thread is done with it: let the end come that waits for that; whether the mover goes on."""
-        self._away = False
-        if self._then is not None:
-            then, self._then = self._then, None
-            then()
-        return self._on_end is not None

@@ -12,7 +12,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Executor
+from typing import TypeVar, cast
 
 from ftpserver.data.pace import Governor
 
@@ -189,3 +190,57 @@ class Mover:
         if on_end is not None:
             MOVERS.running -= 1
             on_end(error)
+
+
+class LendingMover(Mover):
+    """A mover whose descriptors are lent to threads now and then; whoever closes them waits for what these do."""
+
+    __slots__ = ("_away", "_then")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, connection: socket.socket, pace: Governor | None, on_end: OnEnd
+    ) -> None:
+        super().__init__(loop, connection, pace, on_end)
+        self._away = False  # a thread uses its descriptors
+        self._then: Callable[[], None] | None = None
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """See Mover; a step that waits for its turn at the threads is no fault of the peer either."""
+        return self._away
+
+    def stop_and_then(self, then: Callable[[], None]) -> None:
+        """See Mover."""
+        self.stop()
+        if self._away:
+            self._then = then
+        else:
+            then()
+
+    def _come_back(self) -> bool:
+        """The thread is done with it: let the end come that waits for that; whether the mover goes on."""
+        self._away = False
+        if self._then is not None:
+            then, self._then = self._then, None
+            then()
+        return self._on_end is not None
+
+    def _lend(self, pool: Executor, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Rest, and have a thread do this with its descriptors; `done` is told of the result unless it was stopped.
+
+        What fails ends the mover.
+        """
+
+        def told(future: "asyncio.Future[T | None]") -> None:
+            if not future.cancelled():
+                future.exception()  # asyncio complains of one that nobody looks at, as where an end waits for this
+            if self._come_back() and self._may_go_on(future):
+                done(cast(T, future.result()))
+
+        self._rest()
+        self._away = True
+        self._loop.run_in_executor(pool, self._unless_stopped, work).add_done_callback(told)
+
+    def _unless_stopped(self, work: Callable[[], T]) -> T | None:
+        """On a thread: it may have been stopped while it waited for its turn."""
+        return work() if self._on_end is not None else None

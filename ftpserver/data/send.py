@@ -4,7 +4,8 @@
 listing, a file under TLS, in ASCII or compressed. Making a chunk may take long (a huge directory); a maker says so,
 and then the chunk is made on a thread.
 
-What has to come from a disk first is fetched on a thread: a slow disk keeps nobody waiting but who reads it.
+What has to come from a disk first is fetched on a thread: a slow disk keeps nobody waiting but who reads it. While a
+thread does that the file stays open, however the transfer ends; and it is not the client who is late.
 """
 
 import asyncio
@@ -13,10 +14,11 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import Protocol
 
 from ftpserver.data.heavy import HeavyMover
-from ftpserver.data.mover import STEP, Mover, OnEnd
+from ftpserver.data.mover import STEP, LendingMover, OnEnd
 from ftpserver.data.pace import Governor
 from ftpserver.data.text import ToNetwork
 from ftpserver.storage.base import Source
@@ -29,7 +31,7 @@ class Shrunk(Exception):
     """The file became shorter while it was sent, so that what was promised cannot be sent."""
 
 
-class FileSender(Mover):
+class FileSender(LendingMover):
     """Sends `source` from its offset to the size it had when it was opened; one that shrinks is Shrunk."""
 
     __slots__ = ("_fetched", "_file", "_left", "_offset", "_pool", "_source")
@@ -52,6 +54,8 @@ class FileSender(Mover):
         self._left = source.size - source.offset
 
     def _step(self) -> None:
+        if self._away:  # this call was due already when that began
+            return
         if 0 < self._left <= _ONE_SEGMENT:
             # It goes with the end of the connection, and wakes the client once.
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
@@ -79,14 +83,9 @@ class FileSender(Mover):
 
     def _fetch(self, end: int) -> None:
         """Have the next bytes read from the disk; then go on."""
-        self._rest()
         self._fetched = end
-        future = self._loop.run_in_executor(self._pool, self._source.fetch, self._offset, end - self._offset)
-        future.add_done_callback(self._have_fetched)
-
-    def _have_fetched(self, future: "asyncio.Future[None]") -> None:
-        if self._may_go_on(future):
-            self._run()
+        fetch = partial(self._source.fetch, self._offset, end - self._offset)
+        self._lend(self._pool, fetch, lambda nothing: self._run())
 
     def _await_writable_or_readable(self) -> None:
         self._await_writable()
@@ -99,6 +98,10 @@ class Chunks(Protocol):
     def blocking(self) -> bool:
         """Whether making the next chunk may take long."""
 
+    @property
+    def of_a_file(self) -> bool:
+        """Whether it is read from a descriptor that is closed when the transfer has ended."""
+
     def next(self) -> bytes:
         """The next chunk; empty at the end. Raises OSError."""
 
@@ -106,9 +109,10 @@ class Chunks(Protocol):
 class FileChunks:
     """A file's bytes, as text with network line ends when `convert` is given."""
 
-    __slots__ = ("_convert", "_left", "_offset", "_source")
+    __slots__ = ("_convert", "_left", "_offset", "_source", "of_a_file")
 
     def __init__(self, source: Source, convert: ToNetwork | None) -> None:
+        self.of_a_file = True
         self._source = source
         self._offset = source.offset
         self._left = source.size - source.offset
@@ -132,11 +136,12 @@ class FileChunks:
 class MadeChunks:
     """Text that another part makes, chunk by chunk. The first is quick to make; it is all of most listings."""
 
-    __slots__ = ("_chunks", "_translate", "blocking")
+    __slots__ = ("_chunks", "_translate", "blocking", "of_a_file")
 
     def __init__(self, chunks: Iterator[bytes], translate: Callable[[bytes], bytes] | None = None) -> None:
         """`translate` turns UTF-8 into what the client reads."""
         self.blocking = False
+        self.of_a_file = False  # what its maker reads is the maker's
         self._chunks = chunks
         self._translate = translate
 
@@ -150,7 +155,7 @@ class MadeChunks:
 class ChunkSender(HeavyMover):
     """Sends what `chunks` makes."""
 
-    __slots__ = ("_chunk", "_chunks", "_ended", "_offered", "_pool", "_secure")
+    __slots__ = ("_chunk", "_chunks", "_ended", "_making", "_offered", "_pool", "_secure")
 
     def __init__(
         self,
@@ -166,8 +171,17 @@ class ChunkSender(HeavyMover):
         self._pool = pool
         self._chunk = memoryview(b"")
         self._ended = False  # there are no more chunks
+        self._making = False  # a thread makes the next chunk
         self._offered = 0  # bytes that the connection was asked to take and did not
         self._secure = isinstance(connection, ssl.SSLSocket)
+
+    def stop_and_then(self, then: Callable[[], None]) -> None:
+        """See Mover; a listing that is being made, which may take long, uses nothing that `then` closes."""
+        if self._making and not self._chunks.of_a_file:
+            self.stop()
+            then()
+        else:
+            super().stop_and_then(then)
 
     def _step(self) -> None:
         if self._away:  # this call was due already when that began
@@ -215,13 +229,12 @@ class ChunkSender(HeavyMover):
         elif self._chunk or not self._chunks.blocking:
             self._await_writable()
         else:
-            self._rest()
-            self._loop.run_in_executor(self._pool, self._chunks.next).add_done_callback(self._made)
+            self._making = True
+            self._lend(self._pool, self._chunks.next, self._made)
 
-    def _made(self, future: "asyncio.Future[bytes]") -> None:
-        if not self._may_go_on(future):
-            return
-        self._chunk = memoryview(future.result())
+    def _made(self, chunk: bytes) -> None:
+        self._making = False
+        self._chunk = memoryview(chunk)
         if self._chunk:
             self._run()
         else:

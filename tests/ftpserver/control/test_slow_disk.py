@@ -1,8 +1,9 @@
-"""Uploads to a disk that stands still: others are served, and every end comes after the write, once, and in the books.
+"""Transfers with a disk that stands still: others are served; ends come after the write, once, and in the books.
 
 The disk is known as slow when it is stopped, so every write to it is a thread's.
 """
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 
 from tests.books import agree, disk, until
 from tests.disks import Disk, writers
-from tests.service import Service
+from tests.service import PATIENCE, Service
 from tests.wire import Wire, reset
 
 MIB = 1024 * 1024
@@ -225,3 +226,23 @@ def test_a_disk_that_is_full_is_told_by_a_thread_too(place: Place, tmp_path: Pat
             agree(wire, place.home)
     finally:
         subprocess.run(["umount", "--lazy", full], check=True)
+
+
+def test_a_download_was_ended_as_the_disk_was_late(place: Place) -> None:
+    size = 64 * MIB
+    (place.disk.behind / "file").write_bytes(b"x" * size)
+    with Wire.member(place.service, "ada") as wire, wire.extended() as data:
+        wire.say("RETR file") >> 150
+        taken = len(data.recv(MIB))
+        with place.disk.standing_still():
+            data.settimeout(2.5)  # longer than data may stand still
+            with contextlib.suppress(TimeoutError):
+                while part := len(data.recv(MIB)):
+                    taken += part
+            assert taken < size
+            assert wire.come() == b""
+        data.settimeout(PATIENCE)
+        while part := len(data.recv(MIB)):
+            taken += part
+        assert taken == size
+        wire.hear() >> 226

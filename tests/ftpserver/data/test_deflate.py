@@ -15,6 +15,7 @@ class Given:
     """Chunks that a test has given."""
 
     def __init__(self, chunks: list[bytes]) -> None:
+        self.of_a_file = False
         self.blocking = False
         self._chunks = iter(chunks)
 

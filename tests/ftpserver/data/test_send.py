@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpserver.data.deflate import DeflatedChunks
 from ftpserver.data.pace import Pace
 from ftpserver.data.send import ChunkSender, FileChunks, FileSender, MadeChunks
 from ftpserver.data.text import ToNetwork
@@ -385,3 +386,115 @@ def test_a_disk_that_fails_ends_the_transfer(
     until(loop, lambda: ends.calls)
     source.close()
     assert isinstance(ends.calls[0], IsADirectoryError)
+
+
+class Standing(LocalSource):
+    """A file on a disk that stands still until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY)
+        super().__init__(fd, 0, os.fstat(fd).st_size, 0.0)
+        self.asked, self.go, self.descriptors = threading.Event(), threading.Event(), list[bool]()
+
+    def at_hand(self, offset: int, count: int) -> bool:
+        return False
+
+    def fetch(self, offset: int, count: int) -> None:
+        self.asked.set()
+        self.go.wait(5)
+        self.descriptors.append(self.fd >= 0 and os.path.exists(f"/proc/self/fd/{self.fd}"))
+        super().fetch(offset, count)
+
+
+class StandingText(ToNetwork):
+    """The same where a file is read in chunks: the reading is not over before the conversion."""
+
+    def __init__(self, source: Standing) -> None:
+        super().__init__()
+        self._source = source
+
+    def convert(self, chunk: bytes) -> bytes:
+        self._source.fetch(0, len(chunk))
+        return super().convert(chunk)
+
+
+def _standing(
+    loop: asyncio.AbstractEventLoop,
+    kind: str,
+    source: Standing,
+    ours: socket.socket,
+    pool: ThreadPoolExecutor,
+) -> tuple[FileSender | ChunkSender, Ends]:
+    """A download for which a thread waits for its disk."""
+    ends = Ends()
+    mover: FileSender | ChunkSender
+    if kind == "sendfile":
+        mover = FileSender(loop, ours, source, pool, None, ends)
+    else:
+        chunks: FileChunks | DeflatedChunks = FileChunks(source, StandingText(source))
+        mover = ChunkSender(
+            loop, ours, DeflatedChunks(chunks) if kind == "deflated" else chunks, pool, None, ends
+        )
+    mover.start()
+    until(loop, source.asked.is_set)
+    return mover, ends
+
+
+@pytest.mark.parametrize("kind", ["sendfile", "chunks", "deflated"])
+def test_a_file_was_closed_while_a_thread_read_it(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 1000)
+    source, ended = Standing(tmp_path / "file"), list[int]()
+    mover, ends = _standing(loop, kind, source, pair()[0], pool)
+
+    def then() -> None:
+        source.close()
+        ended.append(1)
+
+    mover.stop_and_then(then)
+    turn(loop)
+    assert ended == []
+    source.go.set()
+    until(loop, lambda: ended)
+    assert all(source.descriptors)
+    turn(loop)
+    assert (ended, ends.calls) == ([1], [])
+
+
+@pytest.mark.parametrize("kind", ["sendfile", "chunks", "deflated"])
+def test_a_slow_disk_was_called_the_clients_fault(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 1000)
+    source, (ours, client) = Standing(tmp_path / "file"), pair()
+    mover, ends = _standing(loop, kind, source, ours, pool)
+    assert mover.waits_for_disk
+    source.go.set()
+    until(loop, lambda: ends.calls)
+    assert ends.calls == [None]
+    assert not mover.waits_for_disk
+    source.close()
+    ours.close()
+    assert read_all(client)
+
+
+def test_a_listing_that_is_long_in_the_making_is_our_affair_and_ends_at_once(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
+) -> None:
+    asked, go, ended = threading.Event(), threading.Event(), list[int]()
+
+    def make() -> Iterator[bytes]:
+        yield b"abc"
+        asked.set()
+        go.wait(5)
+
+    mover = ChunkSender(loop, pair()[0], MadeChunks(make()), pool, None, Ends())
+    mover.start()
+    until(loop, asked.is_set)
+    assert mover.waits_for_disk
+    mover.stop_and_then(lambda: ended.append(1))
+    assert ended == [1]
+    go.set()
+    turn(loop)
+    assert ended == [1]
