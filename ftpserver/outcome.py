@@ -51,12 +51,15 @@ class Send:
 class Tell:
     """Lines in UTF-8 with their ends, in chunks that are made lazily.
 
-    The first is made at once; making those after it may block, so `control` asks for them off the loop.
+    The first is made at once, if it is quick to make; making those after it may block, so `control` asks for them off
+    the loop.
     """
 
     chunks: Generator[bytes, None, None]
     opening: Reply
     what: str
+    quick: bool = True
+    """Whether the first chunk is: a pattern may have to look through everything for it."""
 
 
 @dataclass(slots=True)

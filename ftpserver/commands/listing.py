@@ -2,7 +2,8 @@
 
 A listing is a lazy run of lines, made while it is sent: the first line of a directory of a million names is as quick
 as that of ten. A directory of up to `_SORTED` names is sorted; a larger one comes in the order of the disk. What most
-clients ask for, one directory, the storage lists in one go, quicker than entry by entry.
+clients ask for, one directory, the storage lists in one go, quicker than entry by entry. What a pattern or -R finds
+may be far between, so there even the first lines are work for a thread, and end with the session.
 
 LIST and NLST take the options that clients send as if this were `ls` (`-a`, `-l` and the like mean nothing
 here, as all names and facts are always shown; `-R` lets LIST descend) and patterns, unless something has that very
@@ -60,13 +61,15 @@ def list_(session: Session, what: Request) -> Outcome:
     line = _unix_line(session)
     found = _found(session, what, line)
     chunks = session.home.listing(found, line) if isinstance(found, VirtualPath) else in_chunks(found)
-    return Tell(chunks, Reply(150, ("Here comes the directory listing.",)), "LIST")
+    quick = not (what.recursive or _is_pattern(session, what.text))
+    return Tell(chunks, Reply(150, ("Here comes the directory listing.",)), "LIST", quick)
 
 
 @table.member("NLST", request, "NLST [path or pattern]", permission=Permission.LIST, takes=(Said.PLACE,))
 def nlst(session: Session, what: Request) -> Outcome:
     """The names in a directory, or those that match a pattern with the directory as it was said before them."""
-    if _is_pattern(session, what.text):
+    pattern = _is_pattern(session, what.text)
+    if pattern:
         chunks = in_chunks(display_name(shown) for shown, _entry in _matches(session, what.text))
     else:
         target = VirtualPath.resolve(session.cwd, what.text)
@@ -74,7 +77,7 @@ def nlst(session: Session, what: Request) -> Outcome:
             chunks = session.home.listing(target, None)
         else:
             chunks = in_chunks(iter((display_name(what.text),)))
-    return Tell(chunks, Reply(150, ("Here comes the name list.",)), "NLST")
+    return Tell(chunks, Reply(150, ("Here comes the name list.",)), "NLST", not pattern)
 
 
 @table.member("MLSD", optional_path, "MLSD [path]", permission=Permission.LIST, takes=(Said.PLACE,))
@@ -181,7 +184,7 @@ def _listed_tree(
         first = False
         below = []
         try:
-            for entry in _gently_sorted(session.home.scan(target)):
+            for entry in _gently_sorted(_lasting(session, session.home.scan(target))):
                 if entry.kind is Kind.DIRECTORY:
                     below.append((target.child(entry.name), f"{name}/{entry.name}"))
                 yield line(entry)
@@ -249,9 +252,16 @@ def _candidates(session: Session, base: VirtualPath, pattern: str) -> Iterator[E
     hidden = pattern.startswith(".")
     return _gently_sorted(
         entry
-        for entry in entries
+        for entry in _lasting(session, entries)
         if matches(session.one_spelling(entry.name)) and (hidden or not entry.name.startswith("."))
     )
+
+
+def _lasting(session: Session, entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The same, as long as the session lasts. Raises SessionEnded."""
+    for entry in entries:
+        session.home.go_on()
+        yield entry
 
 
 def _gently_sorted(entries: Iterator[Entry]) -> Iterator[Entry]:

@@ -202,7 +202,7 @@ class Transfer:
             chunks = FileChunks(job.source, ToNetwork(job.after_cr) if job.text else None)
         else:
             charset = self._session.link.charset
-            chunks = MadeChunks(job.chunks, None if charset is None else charset.outbound)
+            chunks = MadeChunks(job.chunks, None if charset is None else charset.outbound, job.quick)
         return DeflatedChunks(chunks, self._session.deflate_level) if self._session.deflate else chunks
 
     # ------------------------------------------------------------------------------------------------------------

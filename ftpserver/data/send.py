@@ -134,13 +134,15 @@ class FileChunks:
 
 
 class MadeChunks:
-    """Text that another part makes, chunk by chunk. The first is quick to make; it is all of most listings."""
+    """Text that another part makes, chunk by chunk. The first is mostly quick to make, and all of most listings."""
 
     __slots__ = ("_chunks", "_translate", "blocking", "of_a_file")
 
-    def __init__(self, chunks: Iterator[bytes], translate: Callable[[bytes], bytes] | None = None) -> None:
-        """`translate` turns UTF-8 into what the client reads."""
-        self.blocking = False
+    def __init__(
+        self, chunks: Iterator[bytes], translate: Callable[[bytes], bytes] | None = None, quick: bool = True
+    ) -> None:
+        """`translate` turns UTF-8 into what the client reads; the first chunk is quick to make, or not."""
+        self.blocking = not quick
         self.of_a_file = False  # what its maker reads is the maker's
         self._chunks = chunks
         self._translate = translate

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftpserver.commands.listing import Request, list_lines, request
+from ftpserver.home import SessionEnded
 from ftpserver.outcome import Tell
 from ftpserver.storage import listing
 from tests.accelerator import accelerator
@@ -278,3 +279,36 @@ def test_many_patterns_at_once_share_nothing(book: Playbook, tree: Path) -> None
     for thread in threads:
         thread.join()
     assert sorted(map(len, results)) == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "quick"),
+    [
+        ("LIST", True),
+        ("LIST -la docs", True),
+        ("LIST docs/a", True),
+        ("NLST", True),
+        ("NLST docs/a", True),
+        ("MLSD", True),
+        ("LIST -R", False),
+        ("LIST *zzz*", False),
+        ("NLST *zzz*", False),
+        ("NLST d*/a", False),
+    ],
+)
+def test_a_pattern_was_looked_for_while_everybody_waited(book: Playbook, line: str, quick: bool) -> None:
+    (book.home / "docs").mkdir()
+    (book.home / "docs" / "a").touch()
+    outcome = (book.say(line) >> 150).outcome
+    assert isinstance(outcome, Tell)
+    assert outcome.quick is quick
+
+
+@pytest.mark.parametrize("line", ["NLST *zzz*", "LIST -R"])
+def test_a_search_went_on_when_its_session_had_ended(book: Playbook, line: str) -> None:
+    (book.home / "a").touch()
+    outcome = (book.say(line) >> 150).outcome
+    assert isinstance(outcome, Tell)
+    book.session.home.ended = True
+    with pytest.raises(SessionEnded):
+        list(outcome.chunks)

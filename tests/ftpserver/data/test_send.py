@@ -212,8 +212,9 @@ def test_text_in_another_encoding(
     assert receiving.all(ours) == b"A\r\n"
 
 
-def test_only_the_first_chunk_is_made_on_the_loop(
-    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor
+@pytest.mark.parametrize("quick", [True, False])
+def test_only_the_first_chunk_is_made_on_the_loop_and_only_if_it_is_quick(
+    loop: asyncio.AbstractEventLoop, pair: Pair, pool: ThreadPoolExecutor, quick: bool
 ) -> None:
     on_loop = []
 
@@ -224,10 +225,10 @@ def test_only_the_first_chunk_is_made_on_the_loop(
 
     ours, client = pair()
     receiving, ends = Receiving(client), Ends()
-    ChunkSender(loop, ours, MadeChunks(make()), pool, None, ends).start()
+    ChunkSender(loop, ours, MadeChunks(make(), quick=quick), pool, None, ends).start()
     until(loop, lambda: ends.calls)
     receiving.all(ours)
-    assert on_loop == [True, False, False]
+    assert on_loop == [quick, False, False]
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 2])
