@@ -7,7 +7,8 @@ Rules
   older.
 - With `delete`, what the source does not have is removed at the end; but never when the source could not be
   listed completely. A file where a directory must be (or the reverse) is replaced only with `delete`.
-- Links to directories and special files are left alone on both sides.
+- Links to directories and special files are left alone on both sides; what goes up is not sent through links that
+  lead out of its tree, unless the caller wants it.
 """
 
 import os
@@ -201,19 +202,29 @@ def remote_side(client: Client, root: str, report: Report) -> tuple[Tree, dict[s
     return tree, entries
 
 
-def local_side(root: Path, report: Report) -> Tree:
-    """List the local side."""
-    directories, files = local_tree(root, report)
+def local_side(root: Path, report: Report, *, outside: bool) -> Tree:
+    """List the local side; `outside` takes links that lead out of it for the files they point at."""
+    directories, files = local_tree(root, report, outside=outside)
     return Tree(directories, {name: Facts(facts.st_size, facts.st_mtime) for name, facts in files})
 
 
 def prepare(
-    client: Client, local: Path, remote: str, *, up: bool, delete: bool, report: Report
+    client: Client,
+    local: Path,
+    remote: str,
+    *,
+    up: bool,
+    delete: bool,
+    report: Report,
+    outside: bool = False,
 ) -> tuple[Plan, Side]:
-    """List both sides and plan; a target that is not there yet is empty."""
+    """List both sides and plan; a target that is not there yet is empty.
+
+    `outside` sends the files that links out of the local tree point at.
+    """
     remote = client.absolute(remote)
     if up:
-        source = local_side(local, report)
+        source = local_side(local, report, outside=outside)
         delete = delete and _is_whole(report)
         try:
             target, _ = remote_side(client, remote, report)
@@ -222,7 +233,7 @@ def prepare(
         return plan(source, target, report, delete), Up(local, remote)
     source, entries = remote_side(client, remote, report)
     delete = delete and _is_whole(report)
-    target = local_side(local, report) if os.path.isdir(local) else Tree()
+    target = local_side(local, report, outside=True) if os.path.isdir(local) else Tree()
     return plan(source, target, report, delete), Down(local, remote, entries)
 
 

@@ -6,6 +6,9 @@ Rules
   write outside the target for `../x`).
 - Links to files are followed, links to directories are not: a loop must end. Devices and pipes are left out.
   Both are said in a note.
+- A local link to a file outside the tree is not sent but reported as a failure, unless the caller wants it: who
+  publishes a tree must not publish /etc/passwd with it by mistake. It is looked at when the tree is listed, so this is
+  no jail against somebody who changes the tree meanwhile.
 - One file that fails does not stop the others; a lost session, a full disk or quota does.
 - Directories go up and trees come down in batches: one round trip for many commands.
 """
@@ -31,6 +34,8 @@ MAX_DEPTH = 200
 """Directories below each other; a hostile server can nest without end."""
 
 _FATAL_HERE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
+
+_LEADS_OUT = "a link that leads out of the tree is not followed"
 
 Arguments = ParamSpec("Arguments")
 
@@ -143,8 +148,15 @@ def _size(entry: Entry) -> int:
     return entry.size or 0 if entry.kind is Kind.FILE else 0
 
 
-def local_tree(root: Path, report: Report) -> tuple[list[str], list[tuple[str, os.stat_result]]]:
-    """List a local tree: directories, parents first, and files with their facts; names are relative."""
+def local_tree(
+    root: Path, report: Report, *, outside: bool = False
+) -> tuple[list[str], list[tuple[str, os.stat_result]]]:
+    """List a local tree: directories, parents first, and files with their facts; names are relative.
+
+    A link to a file that lies outside the tree is a failure, unless `outside` takes it for that file. Raises the
+    OSError of the root itself.
+    """
+    top = root.resolve()
     directories: list[str] = []
     files: list[tuple[str, os.stat_result]] = []
     pending = [""]
@@ -165,7 +177,10 @@ def local_tree(root: Path, report: Report) -> tuple[list[str], list[tuple[str, o
                 report.fail(entry.path, fault)
                 continue
             if stat.S_ISREG(facts.st_mode):
-                files.append((name, facts))
+                if outside or not entry.is_symlink() or _leads_below(top, entry.path):
+                    files.append((name, facts))
+                else:
+                    report.fail(entry.path, OSError(errno.ELOOP, _LEADS_OUT, entry.path))
             elif stat.S_ISDIR(facts.st_mode) and not entry.is_symlink():
                 directories.append(name)
                 pending.append(name)
@@ -174,13 +189,26 @@ def local_tree(root: Path, report: Report) -> tuple[list[str], list[tuple[str, o
     return directories, files
 
 
+def _leads_below(top: Path, link: str) -> bool:
+    return Path(link).resolve().is_relative_to(top)
+
+
 def put_tree(
-    client: Client, local: Path, remote: str, report: Report | None = None, *, resume: bool = False
+    client: Client,
+    local: Path,
+    remote: str,
+    report: Report | None = None,
+    *,
+    resume: bool = False,
+    outside: bool = False,
 ) -> Report:
-    """Upload the contents of a local directory into the remote one, which is made if it is not there."""
+    """Upload the contents of a local directory into the remote one, which is made if it is not there.
+
+    `outside` also sends the files that links out of the tree point at.
+    """
     report = report or Report()
     remote = client.absolute(remote)
-    directories, files = local_tree(local, report)
+    directories, files = local_tree(local, report, outside=outside)
     report.meter.expect(len(files), sum(facts.st_size for _, facts in files))
     client.make_directory(remote, parents=True)
     make_directories(client, [posixpath.join(remote, name) for name in directories], report)

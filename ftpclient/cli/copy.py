@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ftpclient.cli.address import ADDRESS
+from ftpclient.cli.follow import FOLLOW_LINKS
 from ftpclient.cli.job import job
 from ftpclient.cli.look import print_file
 from ftpclient.display import say
@@ -60,11 +61,14 @@ def _continuable(target: Path) -> Iterator[None]:
 @click.command()
 @click.option("-c", "resume", is_flag=True, help="Continue a partial file, after comparing its end.")
 @click.option("-r", "tree", is_flag=True, help="A directory with everything in it.")
+@FOLLOW_LINKS
 @JSON
 @click.argument("local")
 @ADDRESS
 @connection
-def put(url: Url, local: str, resume: bool, tree: bool, json_wanted: bool, options: Options) -> None:
+def put(
+    url: Url, local: str, resume: bool, tree: bool, outside: bool, json_wanted: bool, options: Options
+) -> None:
     """Upload a file, or with -r a tree.
 
     A trailing slash on URL, or none of a path, means into that directory. - as LOCAL is standard input.
@@ -76,7 +80,7 @@ def put(url: Url, local: str, resume: bool, tree: bool, json_wanted: bool, optio
     with job(json_wanted) as report, options.session(url)[0] as client, options.meter() as report.meter:
         target = url.path if local == "-" else upload_target(client, source, url.path, tree)
         if tree:
-            put_tree(client, source, target, report, resume=resume)
+            put_tree(client, source, target, report, resume=resume, outside=outside)
         else:
             report.moved.append(put_file(client, source, target, resume=resume, meter=report.meter))
 

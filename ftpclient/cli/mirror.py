@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ftpclient.cli.address import address
+from ftpclient.cli.follow import FOLLOW_LINKS
 from ftpclient.cli.job import asked, job
 from ftpclient.display import as_json, shown
 from ftpclient.mirror import Plan, carry_out, prepare
@@ -16,6 +17,7 @@ from ftpclient.url import Url
 @click.option("--delete", is_flag=True, help="Remove what the source does not have.")
 @click.option("--parallel", type=click.IntRange(1, 64), default=1, help="Sessions that copy at once.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@FOLLOW_LINKS
 @JSON
 @click.argument("source")
 @click.argument("target")
@@ -26,6 +28,7 @@ def mirror(
     delete: bool,
     parallel: int,
     dry_run: bool,
+    outside: bool,
     json_wanted: bool,
     options: Options,
 ) -> None:
@@ -38,7 +41,9 @@ def mirror(
     with job(json_wanted and not dry_run) as report, asked(json_wanted and dry_run):
         client, entrance = options.session(url)
         with client, options.meter() as report.meter:
-            steps, side = prepare(client, local, url.path, up=up, delete=delete, report=report)
+            steps, side = prepare(
+                client, local, url.path, up=up, delete=delete, report=report, outside=outside
+            )
             if dry_run:
                 _print_plan(steps, json_wanted)
             else:

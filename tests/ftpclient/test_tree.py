@@ -67,6 +67,28 @@ def test_links_to_directories_are_not_followed(client: Client, foreign: Foreign,
     assert [name for name, _ in report.failures] == [str(local / "dangling")]
 
 
+def test_a_link_out_of_the_tree_is_not_sent_unless_wanted(
+    client: Client, foreign: Foreign, tmp_path: Path
+) -> None:
+    local = plant(tmp_path / "up", {"real/f": b"x", "real/g": b"y"})
+    plant(tmp_path, {"upper": b"other", "secret": b"s"})
+    (local / "up").symlink_to(tmp_path / "upper")  # its name begins as the tree's
+    (local / "real/out").symlink_to("../../secret")
+    (local / "real/in").symlink_to("../real/f")
+    (local / "real/round").symlink_to("../../up/real/g")
+    (tmp_path / "alias").symlink_to(local)
+    report = put_tree(client, tmp_path / "alias", "t")
+    inside = {"real/f": b"x", "real/g": b"y", "real/in": b"x", "real/round": b"y"}
+    assert harvest(foreign.home / "t") == inside
+    assert [name for name, _ in report.failures] == [
+        str(tmp_path / "alias/up"),
+        str(tmp_path / "alias/real/out"),
+    ]
+    assert "leads out of the tree" in str(report.failures[0][1])
+    assert put_tree(client, local, "t", outside=True).failures == []
+    assert harvest(foreign.home / "t") == {**inside, "up": b"other", "real/out": b"s"}
+
+
 HOSTILE = ["../x", "..", "/etc/x", "a/../../x", "sub/x", "a\0b"]
 
 

@@ -35,6 +35,31 @@ def test_a_source_half_seen_removes_nothing_and_says_so(foreign: Foreign, here: 
     assert done.stderr.count("site/dangling") == 1  # the name was said twice
 
 
+def test_a_link_out_of_the_tree_is_not_mirrored_unless_wanted(foreign: Foreign, here: Path) -> None:
+    (here / "site").mkdir()
+    (here / "secret").write_text("s")
+    (here / "site/out").symlink_to(here / "secret")
+    (foreign.home / "out").write_text("what was published before")
+    done = run(here, "mirror", "--delete", "site", foreign.url)
+    said = "failed: site/out: a link that leads out of the tree is not followed\n"
+    assert (done.returncode, said in done.stderr) == (11, True), done.stderr
+    assert (foreign.home / "out").read_text() == "what was published before"
+    assert run(here, "put", "-r", "site", foreign.url + "/copy").returncode == 11
+    assert run(here, "mirror", "--follow-links", "site", foreign.url).returncode == 0
+    assert (foreign.home / "out").read_text() == "s"
+    assert run(here, "put", "-r", "--follow-links", "site", foreign.url + "/copy").returncode == 0
+    assert (foreign.home / "copy/out").read_text() == "s"
+
+
+def test_a_link_in_the_target_is_the_file_it_points_at(foreign: Foreign, here: Path) -> None:
+    (here / "copy").mkdir()
+    (here / "f").write_text("same")
+    (here / "copy/f").symlink_to(here / "f")
+    (foreign.home / "f").write_text("same")
+    done = run(here, "mirror", foreign.url, "copy")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_one_side_must_be_here(here: Path) -> None:
     done = run(here, "mirror", "ftp://one.example/", "ftp://other.example/")
     assert (done.returncode, "one side must be a local directory" in done.stderr) == (2, True)
