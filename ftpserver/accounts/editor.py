@@ -30,16 +30,19 @@ Value = str | int | bool | None | list[str]
 Changes = Mapping[tuple[str, ...], Value]
 """New values by their place: {("quota", "bytes"): "1GiB", ("enabled",): False}."""
 
+# What stands in the file wins over the account's group, so that everything the group may give is a comment. The word
+# "group" must not stand here: members.py parses no file without it.
 TEMPLATE = """\
 # A change counts at the user's next login. 'ftpserver user' changes this file and keeps your comments.
+# Groups give the values that are left out here; without one they are:
+#   enabled: true
+#   expires: null                 # 2026-12-31 (from that day on), 2026-12-31T18:00Z, or null
+#   permissions: full             # or read-only, drop-box, a list:
+#                                 # list read create overwrite delete rename mkdir rmdir attributes
+#   quota: {bytes: null, files: null}                           # null = unlimited; sizes as 10MiB, 1GB
+#   limits: {sessions: 0, upload_rate: 0, download_rate: 0}     # 0 = no limit; rates in bytes a second, 10MiB
 password: "*"                     # bcrypt hash; "*" = nobody can log in
 home: ""                          # below homes, or absolute; created at first login
-enabled: true
-expires: null                     # 2026-12-31 (from that day on), 2026-12-31T18:00Z, or null
-# full | read-only | drop-box | a list: list read create overwrite delete rename mkdir rmdir attributes
-permissions: full
-quota: {bytes: null, files: null}                           # null = unlimited; sizes as 10MiB, 1GB
-limits: {sessions: 0, upload_rate: 0, download_rate: 0}     # 0 = no limit; rates in bytes a second, 10MiB
 """
 
 

@@ -6,7 +6,7 @@ beside each member's own.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +34,8 @@ class Group:
     name: str
     defaults: dict[str, Any]
     pool: Pool | None
+    values: Defaults = field(default=Defaults(), compare=False)
+    """What a member has that says nothing itself."""
 
     def complete(self, account: dict[str, Any]) -> None:
         """Put the defaults into the plain values of an account's file where those are silent."""
@@ -55,9 +57,11 @@ def read_group(accounts: Path, name: str) -> Group:
         raise Faulty([Fault(accounts, None, f"{name!r} cannot be the name of a group")])
     try:
         data, _ = read_regular(file, os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise Faulty([Fault(file, None, f"there is no group {name!r}; make this file")]) from None
     except OSError as error:
         raise Faulty([Fault(file, None, f"the group cannot be read: {error.strerror}")]) from error
     document = parse_document(file, data)
     checked = validate(GroupFile, document, {})
     defaults = {key: value for key, value in document.value.items() if key != "pool"}
-    return Group(name, defaults, checked.pool)
+    return Group(name, defaults, checked.pool, checked)

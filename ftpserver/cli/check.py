@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from ftpserver.accounts.account import Account
+from ftpserver.accounts.overrides import override_warning
 from ftpserver.accounts.store import AccountStore
 from ftpserver.cli.context import settings_of
 from ftpserver.config.fault import Fault, Faulty
@@ -56,6 +57,7 @@ def _warnings(settings: Settings, store: AccountStore, accounts: Iterable[Accoun
     yield from _tls_warnings(settings)
     yield from _rights_warnings(settings, store, accounts)
     yield from _home_warnings(settings, accounts)
+    yield from _group_warnings(store, accounts)
 
 
 def _passive_warnings(settings: Settings) -> Iterator[str]:
@@ -99,6 +101,16 @@ def _rights_warnings(settings: Settings, store: AccountStore, accounts: Iterable
             yield f"{file}: mode {mode:04o} lets others change it; chmod 600"
         elif mode & 0o004 and not account.locked:  # without a hash there is no secret in it
             yield f"{file}: mode {mode:04o} lets others read the password's hash; chmod 600"
+
+
+def _group_warnings(store: AccountStore, accounts: Iterable[Account]) -> Iterator[str]:
+    for account in accounts:
+        try:
+            warning = override_warning(account, store.file(account.name))
+        except Faulty:
+            continue  # the group was changed since the account was read
+        if warning:
+            yield warning
 
 
 def _home_warnings(settings: Settings, accounts: Iterable[Account]) -> Iterator[str]:

@@ -10,6 +10,8 @@ import click
 
 from ftpserver.accounts.account import Account, Permission, describe_permissions, valid_name
 from ftpserver.accounts.editor import AccountEditor, AccountExists, NoSuchAccount, Value
+from ftpserver.accounts.group import read_group
+from ftpserver.accounts.overrides import override_warning
 from ftpserver.accounts.store import AccountStore
 from ftpserver.cli import Trouble
 from ftpserver.cli.context import settings_of
@@ -22,6 +24,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _PLACES: dict[str, tuple[str, ...]] = {
     "home": ("home",),
+    "group": ("group",),
     "quota_bytes": ("quota", "bytes"),
     "quota_files": ("quota", "files"),
     "permissions": ("permissions",),
@@ -50,6 +53,9 @@ def _values(function: _Function) -> _Function:
     """Add the options that stand for values of an account."""
     options = (
         click.option("--home", help="Directory below homes, or an absolute one."),
+        click.option(
+            "--group", metavar="NAME", help="Group that gives what the account does not say, or none."
+        ),
         click.option("--quota-bytes", metavar="SIZE", help="Most bytes: 10MiB, 1GB, plain bytes, or none."),
         click.option("--quota-files", metavar="N", help="Most files, directories and links, or none."),
         click.option("--permissions", metavar="P", help="full, read-only, drop-box, or list,read,create,..."),
@@ -77,8 +83,10 @@ def _changes(values: dict[str, Any]) -> dict[tuple[str, ...], Value]:
 def _value(key: str, value: Any) -> Value:
     if not isinstance(value, str) or key == "home":
         return value  # type: ignore[no-any-return]
-    if key in ("quota_bytes", "quota_files", "expires") and value.lower() in _NOTHING:
+    if key in ("quota_bytes", "quota_files", "expires", "group") and value.lower() in _NOTHING:
         return None
+    if key == "group":
+        return value
     if key == "permissions" and ("," in value or " " in value or value in list(Permission)):
         return value.replace(",", " ").split()
     # "1048576" is written as the number it is, "1GiB" as the text the administrator gave.
@@ -99,6 +107,19 @@ def _missing(settings: Settings, name: str) -> str:
     return f"there is no account {name} in {settings.accounts}"
 
 
+def _need_group(settings: Settings, changes: dict[tuple[str, ...], Value]) -> None:
+    """See that the group an account is to have can be used. Raises Faulty."""
+    group = changes.get(("group",))
+    if isinstance(group, str):
+        read_group(settings.accounts, group)
+
+
+def _warn(settings: Settings, account: Account) -> None:
+    warning = override_warning(account, settings.accounts / f"{account.name}.yaml")
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+
+
 def _account(settings: Settings, name: str) -> Account:
     account = AccountStore(settings.accounts).get(name)
     if account is None:
@@ -113,18 +134,20 @@ def _account(settings: Settings, name: str) -> Account:
 @click.pass_context
 def add(ctx: click.Context, /, name: str, password_stdin: bool, **values: Any) -> None:
     """Add the account NAME; asks for its password."""
-    settings = settings_of(ctx)
+    settings, changes = settings_of(ctx), _changes(values)
+    _need_group(settings, changes)
     with _editing(settings, name) as editor:
         # Before the question, and again under the lock when it is written.
         if AccountStore(settings.accounts).exists(name):
             raise AccountExists(name)
         try:
-            editor.preview(name, _changes(values))
+            editor.preview(name, changes)
         except Faulty as error:  # the lines of a file that is not there would help nobody
             raise Trouble("; ".join(fault.message for fault in error.faults)) from error
         password = hash_password(ask_password(name, password_stdin))
-        account = editor.add(name, password, _changes(values))
+        account = editor.add(name, password, changes)
     click.echo(f"added {name}, home {account.home_path(settings.homes)}")
+    _warn(settings, account)
 
 
 @user.command("set")
@@ -137,9 +160,11 @@ def set_(ctx: click.Context, /, name: str, **values: Any) -> None:
     if not changes:
         raise click.UsageError("nothing to set; name at least one option")
     settings = settings_of(ctx)
+    _need_group(settings, changes)
     with _editing(settings, name) as editor:
-        editor.change(name, changes)
+        account = editor.change(name, changes)
     click.echo(f"changed {name}")
+    _warn(settings, account)
 
 
 @user.command()
@@ -208,7 +233,7 @@ def remove(ctx: click.Context, name: str, yes: bool) -> None:
 @_as_json
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show the account NAME; never its password."""
+    """Show the account NAME, its group's values included; never its password."""
     settings = settings_of(ctx)
     account = _account(settings, name)
     facts = _facts(settings, account)
@@ -223,6 +248,7 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
         "password": facts["password"],
         "expires": facts["expires"] or "never",
         "home": facts["home"],
+        "group": account.group or "none",
         "permissions": describe_permissions(account.permissions),
         "quota": _quota(account),
         "sessions": str(limits.sessions or "no limit"),
@@ -249,18 +275,19 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
 
 def _print_table(accounts: list[Account]) -> None:
-    rows = [("NAME", "ENABLED", "HOME", "QUOTA", "PERMISSIONS")]
+    rows = [("NAME", "ENABLED", "HOME", "GROUP", "QUOTA", "PERMISSIONS")]
     rows += [
         (
             account.name,
             _yes(account.enabled),
             account.home,
+            account.group or "-",
             _quota(account),
             describe_permissions(account.permissions),
         )
         for account in accounts
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         click.echo("  ".join([*cells, row[-1]]))
@@ -274,6 +301,7 @@ def _facts(settings: Settings, account: Account) -> dict[str, Any]:
         "password": "locked" if account.locked else "set",
         "expires": account.expires.isoformat() if account.expires else None,
         "home": str(account.home_path(settings.homes)),
+        "group": account.group,
         "permissions": [word for word in Permission if word in account.permissions],
         "quota": account.quota.model_dump(),
         "limits": account.limits.model_dump(),

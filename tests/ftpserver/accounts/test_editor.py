@@ -1,15 +1,17 @@
 """Changing accounts: comments stay, nothing half-written, two administrators at once."""
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ftpserver.accounts.account import Permission, Quota
-from ftpserver.accounts.editor import AccountEditor, AccountExists, Changes, NoSuchAccount
+from ftpserver.accounts.account import PRESETS, Permission, Quota
+from ftpserver.accounts.editor import TEMPLATE, AccountEditor, AccountExists, Changes, NoSuchAccount
 from ftpserver.accounts.store import AccountStore
 from ftpserver.config.fault import Faulty
 
@@ -39,7 +41,7 @@ def editor(tmp_path: Path) -> AccountEditor:
     return AccountEditor(tmp_path)
 
 
-def test_a_new_account_is_private_complete_and_documented(editor: AccountEditor, tmp_path: Path) -> None:
+def test_a_new_account_is_private_and_documented(editor: AccountEditor, tmp_path: Path) -> None:
     account = editor.add("ada", HASH, {("quota", "bytes"): "1GiB", ("permissions",): ["list", "read"]})
     assert account == AccountStore(tmp_path).get("ada")
     assert account.password == HASH
@@ -47,15 +49,14 @@ def test_a_new_account_is_private_complete_and_documented(editor: AccountEditor,
     assert account.quota == Quota(bytes=2**30, files=None)
     assert account.permissions == {Permission.LIST, Permission.READ}
     text = (tmp_path / "ada.yaml").read_text()
-    for key in (
-        "enabled: true",
-        "expires: null",
-        "permissions: [list, read]",
-        "files: null",
-        "upload_rate: 0",
-        "#",
-    ):
-        assert key in text
+    assert yaml.safe_load(text) == {
+        "password": HASH,
+        "home": "ada",
+        "quota": {"bytes": "1GiB"},
+        "permissions": ["list", "read"],
+    }
+    for key in ("enabled: true", "expires: null", "permissions: full", "files: null", "upload_rate: 0"):
+        assert re.search(rf"^# .*{key}", text, re.MULTILINE), key
     assert (tmp_path / "ada.yaml").stat().st_mode & 0o777 == 0o600
     assert sorted(os.listdir(tmp_path)) == [".lock", "ada.yaml"]
 
@@ -95,6 +96,21 @@ def test_names_that_yaml_would_take_for_something_else(editor: AccountEditor, na
         return
     assert editor.add(name, HASH, {}).home == name
     assert editor.change(name, {("enabled",): False}).home == name
+
+
+def test_a_new_account_has_what_its_group_gives(editor: AccountEditor, tmp_path: Path) -> None:
+    group = tmp_path / "groups/guests.yaml"
+    group.parent.mkdir()
+    group.write_text("permissions: read-only\nquota: {bytes: 5, files: 6}\nlimits: {sessions: 2}\n")
+    editor.add("ada", HASH, {("quota", "files"): 1})
+    account = editor.change("ada", {("group",): "guests"})
+    assert account.permissions == PRESETS["read-only"]
+    assert account.quota == Quota(bytes=5, files=1)
+    assert account.limits.sessions == 2
+
+
+def test_the_comments_of_a_new_account_do_not_make_a_member_of_it(editor: AccountEditor) -> None:
+    assert "group" not in TEMPLATE  # members.py parses every file in which it stands
 
 
 def test_an_account_is_never_overwritten(editor: AccountEditor, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
 
 
 def test_a_group_that_is_missing_or_a_link_is_a_fault(tmp_path: Path) -> None:
-    assert "the group cannot be read" in faults(tmp_path, "staff")
+    assert "there is no group 'staff'; make this file" in faults(tmp_path, "staff")
     write(tmp_path, "real", "")
     group_file(tmp_path, "staff").symlink_to("real.yaml")
     assert "the group cannot be read" in faults(tmp_path, "staff")

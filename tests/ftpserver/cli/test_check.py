@@ -142,6 +142,19 @@ def test_homes_that_overlap(run: Run, quiet: Path) -> None:
     ]
 
 
+def test_an_account_that_is_less_restricted_than_its_group(run: Run, quiet: Path) -> None:
+    (quiet / "accounts/groups").mkdir()
+    (quiet / "accounts/groups/guests.yaml").write_text(
+        "permissions: [list, read, create]\nquota: {files: 5}\n"
+    )
+    put(quiet, "ada", 'password: "*"\ngroup: guests\npermissions: read-only\nquota: {files: 4}\n')
+    put(quiet, "bob", 'password: "*"\ngroup: guests\npermissions: full\nquota: {bytes: 1}\n')
+    assert warnings(run) == [
+        "bob: is less restricted than its group guests: permissions: full (group: list read create); "
+        f"take them out of {quiet}/accounts/bob.yaml to have the group's"
+    ]
+
+
 def test_a_home_that_holds_the_service_itself(run: Run, quiet: Path) -> None:
     put(quiet, "ada", f'password: "*"\nhome: {quiet}\n')
     said = warnings(run)

@@ -62,8 +62,8 @@ def test_every_option_reaches_the_file(run: Run, site: Path) -> None:
     assert account.expires.isoformat() == "2026-12-31T00:00:00+00:00"
     assert account.limits.model_dump() == {"sessions": 3, "upload_rate": 2**20, "download_rate": 2048}
     text = (site / "accounts/ada.yaml").read_text()
-    assert "bytes: 1048576," in text
-    assert "expires: 2026-12-31 " in text or "expires: '2026-12-31'" in text
+    assert "bytes: 1048576}" in text
+    assert "expires: 2026-12-31\n" in text or "expires: '2026-12-31'" in text
     assert run("user", "set", "ada", "--expires", "never", "--quota-bytes", "none").exit_code == 0
     assert get(site, "ada").expires is None
     assert get(site, "ada").quota.bytes is None
@@ -153,9 +153,9 @@ def test_a_list(run: Run, site: Path, ada: Path) -> None:
     )
     lines = run("user", "list").stdout.splitlines()
     assert lines == [
-        "NAME  ENABLED  HOME  QUOTA                      PERMISSIONS",
-        "ada   yes      ada   1.0 GiB / unlimited files  full",
-        "bo    no       bo    unlimited / 3 files        list",
+        "NAME  ENABLED  HOME  GROUP  QUOTA                      PERMISSIONS",
+        "ada   yes      ada   -      1.0 GiB / unlimited files  full",
+        "bo    no       bo    -      unlimited / 3 files        list",
     ]
     listed = json.loads(run("user", "list", "--json").stdout)
     assert [entry["name"] for entry in listed] == ["ada", "bo"]
@@ -174,7 +174,7 @@ def test_a_list_with_a_bad_file_shows_the_others_and_fails(run: Run, site: Path,
 
 def test_an_empty_list(run: Run) -> None:
     assert json.loads(run("user", "list", "--json").stdout) == []
-    assert run("user", "list").stdout.splitlines() == ["NAME  ENABLED  HOME  QUOTA  PERMISSIONS"]
+    assert run("user", "list").stdout.splitlines() == ["NAME  ENABLED  HOME  GROUP  QUOTA  PERMISSIONS"]
 
 
 def test_show_never_shows_the_hash(run: Run, site: Path, ada: Path, cheap_hash: str) -> None:
@@ -190,11 +190,68 @@ def test_show_never_shows_the_hash(run: Run, site: Path, ada: Path, cheap_hash: 
         "password": "set",
         "expires": None,
         "home": f"{site}/homes/ada",
+        "group": None,
         "permissions": list(Permission),
         "quota": {"bytes": 2**30, "files": None},
         "limits": {"sessions": 0, "upload_rate": 0, "download_rate": 0},
     }
     assert cheap_hash not in shown + as_json
+
+
+@pytest.fixture
+def guests(site: Path) -> Path:
+    """The file of a group that restricts its members."""
+    file = site / "accounts/groups/guests.yaml"
+    file.parent.mkdir()
+    file.write_text("permissions: read-only\nquota: {bytes: 1MiB}\nlimits: {sessions: 2}\n")
+    return file
+
+
+def test_a_group_restricts_an_account_that_was_added_here(run: Run, site: Path, guests: Path) -> None:
+    # 'user add' wrote every value, and what an account says wins over its group.
+    assert run("user", "add", "ada", "--password-stdin", stdin="x\n").exit_code == 0
+    result = run("user", "set", "ada", "--group", "guests")
+    assert (result.stdout, result.stderr) == ("changed ada\n", "")
+    result = run(
+        "user", "add", "bo", "--group", "guests", "--quota-files", "3", "--password-stdin", stdin="x\n"
+    )
+    assert result.stderr == ""
+    for name, files in (("ada", None), ("bo", 3)):
+        facts = json.loads(run("user", "show", name, "--json").stdout)
+        assert (facts["group"], facts["permissions"]) == ("guests", ["list", "read"])
+        assert facts["quota"] == {"bytes": 2**20, "files": files}
+        assert facts["limits"]["sessions"] == 2
+    assert "group          guests\n" in run("user", "show", "ada").stdout
+    assert "ada   yes      ada   guests  1.0 MiB / unlimited files  read-only" in run("user", "list").stdout
+    assert run("user", "set", "ada", "--group", "none").exit_code == 0
+    assert get(site, "ada").permissions == frozenset(Permission)
+
+
+def test_an_account_that_keeps_more_than_its_group_gives_is_told(run: Run, ada: Path, guests: Path) -> None:
+    result = run("user", "set", "ada", "--group", "guests", "--permissions", "full")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: ada: is less restricted than its group guests: permissions: full (group: read-only), "
+        f"quota.bytes: 1.0 GiB (group: 1.0 MiB); take them out of {ada} to have the group's\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [
+        ("visitors", "visitors.yaml: there is no group 'visitors'; make this file"),
+        ("../guests", "'../guests' cannot be the name of a group"),
+    ],
+)
+def test_a_group_that_cannot_be(run: Run, site: Path, ada: Path, group: str, said: str) -> None:
+    before = ada.read_bytes()
+    for command in (("add", "bob", "--password-stdin"), ("set", "ada")):
+        result = run("user", *command, "--group", group)
+        assert result.exit_code == 1
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert ada.read_bytes() == before
+    assert not (site / "accounts/bob.yaml").exists()
 
 
 def test_removing_asks(run: Run, site: Path, ada: Path) -> None:
