@@ -86,12 +86,12 @@ class TextFormatter(logging.Formatter):
 
     def __init__(self, **constant: object) -> None:
         super().__init__()
-        self._constant = constant
+        self.constant = constant
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record, without its end."""
         head = {"time": _stamp(record), "level": record.levelname.lower(), "event": record.getMessage()}
-        facts = {**head, **_facts(record, self._constant)}
+        facts = {**head, **_facts(record, self.constant)}
         return " ".join(f"{escape(key)}={_text_value(value)}" for key, value in facts.items())
 
 
@@ -107,7 +107,7 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, **constant: object) -> None:
         super().__init__()
-        self._constant = constant
+        self.constant = constant
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record, without its end."""
@@ -116,7 +116,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": _json_text(record.getMessage()),
         }
-        for key, value in _facts(record, self._constant).items():
+        for key, value in _facts(record, self.constant).items():
             facts[key] = value if isinstance(value, bool | int | float) else _json_text(_plain(value))
         return json.dumps(facts)
 
@@ -137,9 +137,12 @@ def _plain(value: object) -> str:
 class _Intake(QueueHandler):
     """Puts records into the queue, or counts them when it is full."""
 
-    def __init__(self, queue: "SimpleQueue[logging.LogRecord | None]", limit: int) -> None:
+    def __init__(
+        self, queue: "SimpleQueue[logging.LogRecord | None]", limit: int, writer: logging.Handler
+    ) -> None:
         super().__init__(queue)
         self._limit = limit
+        self.writer = writer
         self.dropped = 0
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
@@ -184,7 +187,7 @@ class LogOutput(QueueListener):
         self._writer.setFormatter(formatter)
         self._queue: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
         super().__init__(self._queue, self._writer)
-        self.intake = _Intake(self._queue, limit)
+        self.intake = _Intake(self._queue, limit, self._writer)
         self._reported = 0
 
     @property
@@ -261,6 +264,18 @@ def log_directly(
     writer = _Writer(stream if stream is not None else sys.stderr)
     writer.setFormatter(_formatter(format, {}))
     _log_through(writer, level)
+
+
+def change_logging(
+    level: Literal["debug", "info", "warning", "error"], format: Literal["text", "json"]
+) -> None:
+    """Let the log that was started go on in another way; what is queued may be written in either format."""
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if isinstance(handler, _Intake | _Writer):
+            writer = handler.writer if isinstance(handler, _Intake) else handler
+            writer.setFormatter(_formatter(format, getattr(writer.formatter, "constant", {})))
+    root.setLevel(_LEVELS[level])
 
 
 def _formatter(format: Literal["text", "json"], constant: Mapping[str, object]) -> logging.Formatter:

@@ -219,6 +219,7 @@ class Settings(Section):
     login: Annotated[Login, _Empty] = Login()
     uploads: Annotated[Uploads, _Empty] = Uploads()
     log: Annotated[Log, _Empty] = Log()
+    _overrides: tuple[str | None, int | None, int | None] = (None, None, None)
 
     @model_validator(mode="before")
     @classmethod
@@ -256,12 +257,18 @@ class Settings(Section):
         if workers is not None:
             given["workers"] = workers
         try:
-            return Settings.model_validate(given)
+            overridden = Settings.model_validate(given)
         except ValidationError as error:
             messages = [
                 f"command line: {detail['msg'].removeprefix('Value error, ')}" for detail in error.errors()
             ]
             raise Faulty(Fault(self.path, None, message) for message in messages) from error
+        overridden._overrides = (host, port, workers)
+        return overridden
+
+    def reread(self) -> "Settings":
+        """Return what the file says now, with what the command line put in place. Raises Faulty."""
+        return load_settings(self.path).with_overrides(*self._overrides)
 
     def worker_count(self) -> int:
         """Return the number of processes to run; "auto" is one for each core this process may use."""

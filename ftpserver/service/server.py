@@ -19,7 +19,8 @@ from ftpserver.auth.bans import SharedMemory
 from ftpserver.auth.password import PasswordChecker
 from ftpserver.auth.throttle import Throttle
 from ftpserver.config.fault import Faulty
-from ftpserver.config.settings import Settings, load_settings
+from ftpserver.config.renewal import renewed
+from ftpserver.config.settings import Settings
 from ftpserver.control.connection import Control
 from ftpserver.control.facilities import Facilities
 from ftpserver.control.patience import Patience
@@ -29,7 +30,7 @@ from ftpserver.data.announce import Announcer
 from ftpserver.data.listening import ListeningSocket
 from ftpserver.data.passive import PassivePorts
 from ftpserver.data.proxy import Header, HeaderReader, Trusted
-from ftpserver.log import event
+from ftpserver.log import change_logging, event
 from ftpserver.login import Desk
 from ftpserver.quota.refusals import RefusalMemory
 from ftpserver.quota.rolls import Rolls
@@ -239,12 +240,9 @@ class Service:
                 self._desk.reopen_books(control.peer)
 
     def reload(self) -> None:
-        """Read the settings and the certificate anew (SIGHUP); those connected keep what they have.
-
-        Addresses, directories and the number of workers stay: they need a restart.
-        """
+        """Read the settings and the certificate anew (SIGHUP); those connected keep what they have."""
         try:
-            settings = renewed(self._settings)
+            settings, waiting = renewed(self._settings)
         except Faulty as faulty:
             for fault in faulty.faults:
                 logger.error("the settings stay as they were: %s", fault)
@@ -257,7 +255,10 @@ class Service:
         login = settings.login
         self._throttle.set(login.failures, login.within_seconds, login.ban_seconds)
         self._housekeeper.hurry()
+        change_logging(settings.log.level, settings.log.format)
         logger.info("the settings were read anew")
+        if waiting:
+            logger.warning("%s: changed, counts after a restart", ", ".join(waiting))
 
     async def close(self) -> None:
         """Accept nobody, say 421 to everybody, leave the ledger clean."""
@@ -281,12 +282,3 @@ class Service:
         self._threads.close()
         self._presence.close()
         self._ledger.close()
-
-
-def renewed(settings: Settings) -> Settings:
-    """The settings as their file says now, but for what needs a restart. Raises Faulty."""
-    fresh = load_settings(settings.path)
-    kept = {name: getattr(settings, name) for name in ("listen", "accounts", "homes", "state", "workers")}
-    kept["passive"] = fresh.passive.model_copy(update={"ports": settings.passive.ports})
-    kept["tls"] = fresh.tls.model_copy(update={"mode": settings.tls.mode})
-    return fresh.model_copy(update=kept)

@@ -26,13 +26,14 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from ftpserver.config.fault import Fault, Faulty
+from ftpserver.config.renewal import renewed
 from ftpserver.config.settings import Settings
-from ftpserver.log import event, log_directly
+from ftpserver.log import change_logging, event, log_directly
 from ftpserver.login import staging_of
 from ftpserver.service.admin import prepare
 from ftpserver.service.listener import bind, plain, shown
 from ftpserver.service.process import run
-from ftpserver.service.server import Sockets, renewed
+from ftpserver.service.server import Sockets
 from ftpserver.state.board import Board, Seat
 from ftpserver.storage.hidden import sweep_staging
 
@@ -214,7 +215,8 @@ class Parent:
             self._stop(0)
         if signal.SIGHUP in numbers and not self._stopping:
             with contextlib.suppress(Faulty):  # the workers say what is wrong
-                self._settings = renewed(self._settings)
+                self._settings, _ = renewed(self._settings)
+                change_logging(self._settings.log.level, self._settings.log.format)
             self._send(signal.SIGHUP)
 
     def _stop(self, code: int) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpserver import log
-from ftpserver.log import LogOutput, escape, event, log_directly, start_logging
+from ftpserver.log import LogOutput, change_logging, escape, event, log_directly, start_logging
 
 LOGGER = logging.getLogger("ftpserver.tests.log")
 
@@ -209,3 +209,13 @@ def test_a_process_that_forks_logs_without_a_thread() -> None:
     output.stop()
     assert "once" not in again.getvalue()
     assert third.getvalue().endswith("level=info event=once\n")
+
+
+def test_a_running_log_goes_on_in_another_way() -> None:
+    output, stream = lines(level="error", worker=3)
+    LOGGER.info("not yet")
+    change_logging("info", "json")
+    LOGGER.info("now")
+    output.stop()
+    assert json.loads(stream.getvalue())["event"] == "now"
+    assert json.loads(stream.getvalue())["worker"] == 3

@@ -1,6 +1,8 @@
 """The service as a whole: limits, starting, stopping."""
 
+import json
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -122,3 +124,31 @@ def test_idle_sessions_and_passive_ports_cost_no_descriptor_each(tmp_path: Path)
             for _ in range(2000):
                 wire.say("EPSV") >> 229
             assert len(os.listdir(f"/proc/{service.process.pid}/fd")) <= before
+
+
+def test_a_reload_says_what_waits_for_a_restart(tmp_path: Path) -> None:
+    with Service(tmp_path / "service") as service:
+        assert service.process is not None
+        service.configure({"limits": {"sessions": 1}})
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for_log("the settings were read anew")
+        service.configure(
+            {"listen": [{"port": 2121}], "tls": {"mode": "required"}, "limits": {"sessions": 2}}
+        )
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for_log('level=warning event="listen, tls.mode: changed, counts after a restart"')
+        assert service.log.count("counts after a restart") == 1
+
+
+def test_a_reload_changes_the_log(tmp_path: Path) -> None:
+    with Service(tmp_path / "service", {"log": {"level": "error"}}) as service:
+        service.add_user("ada")
+        assert service.process is not None
+        Wire.member(service, "ada").close()
+        service.configure({"log": {"level": "info", "format": "json"}})
+        service.process.send_signal(signal.SIGHUP)
+        line = service.wait_for_log("^.*the settings were read anew.*$").group()
+        assert json.loads(line)["level"] == "info"
+        assert "login" not in service.log
+        Wire.member(service, "ada").close()
+        service.wait_for_log('"event": "login')

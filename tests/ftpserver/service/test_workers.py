@@ -193,6 +193,9 @@ def test_a_reload_reaches_every_worker_and_those_that_come_later(tmp_path: Path)
         service.process.send_signal(signal.SIGHUP)
         for number in NUMBERS:
             service.wait_for_log(rf'event="the settings were read anew" worker={number}')
+            service.wait_for_log(
+                rf'level=warning event="homes: changed, counts after a restart" worker={number}'
+            )
         os.kill(pids(service)[1], signal.SIGKILL)
         service.wait_for_log(r'event="worker died" worker=1(.|\n)*event="worker serves" worker=1')
         with member(service, 2):
