@@ -20,12 +20,11 @@ def settings_of(ctx: click.Context) -> "Settings":
 
 @contextmanager
 def as_owner(settings: "Settings") -> Iterator[None]:
-    """As root, act as the owner of the state directory: files made by root would shut the service out of it."""
-    try:
-        owner = os.stat(settings.state)
-    except FileNotFoundError:
-        yield
-        return
+    """As root, act as the owner of the state directory: files made by root would shut the service out of it.
+
+    Before there is one, as the owner of the directory in which it will be made.
+    """
+    owner = os.stat(next(path for path in (settings.state, *settings.state.parents) if path.exists()))
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield
         return

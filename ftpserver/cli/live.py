@@ -137,8 +137,10 @@ def _presence(ctx: click.Context) -> Iterator[Database]:
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
     """Show who is shut out, until when and why."""
-    with _presence(ctx) as database:
-        found = bans(database, time.time())
+    found: list[Ban] = []
+    if settings_of(ctx).state.exists():  # who only looks makes none
+        with _presence(ctx) as database:
+            found = bans(database, time.time())
     if as_json:
         click.echo(json.dumps([_shown(one) for one in found], indent=2))
         return

@@ -44,9 +44,16 @@ class _Books:
 
 
 @contextmanager
-def _books(ctx: click.Context, names: tuple[str, ...]) -> Iterator[list[_Books]]:
-    """The books of the named accounts, or of all. Raises Trouble, Faulty."""
+def _books(ctx: click.Context, names: tuple[str, ...], change: bool = False) -> Iterator[list[_Books]]:
+    """The books of the named accounts, or of all. Raises Trouble, Faulty.
+
+    Who does not want to `change` them makes no state directory, which might not be the service's.
+    """
     settings = settings_of(ctx)
+    if not change and not settings.state.exists():
+        raise Trouble(
+            f"there is no ledger: {settings.state} does not exist; the service makes it when it starts"
+        )
     accounts = list(_accounts(settings, names))
     try:
         with as_owner(settings):
@@ -223,7 +230,7 @@ def _finding_row(name: str, finding: Finding) -> tuple[object, ...]:
 @click.pass_context
 def repair(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Count the homes anew and book what is found."""
-    with _books(ctx, names) as all_books:
+    with _books(ctx, names, change=True) as all_books:
         for books in all_books:
             before = audit(books.tally, books.walk)
             books.tally.distrust()

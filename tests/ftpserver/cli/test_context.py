@@ -1,6 +1,7 @@
 """Commands find the settings that the group's option names, however deep they stand."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from ftpserver.cli import ftpserver
 from ftpserver.cli.context import as_owner, print_table, settings_of
 from ftpserver.config.settings import load_settings
+from ftpserver.state.presence import open_presence
 
 
 def test_the_settings_of_the_root(tmp_path: Path) -> None:
@@ -35,7 +37,7 @@ def test_the_settings_of_the_root(tmp_path: Path) -> None:
 def test_root_acts_as_the_owner_of_the_state(tmp_path: Path) -> None:
     settings = load_settings(_file(tmp_path))
     with as_owner(settings):  # before there is a state
-        assert os.geteuid() == os.getuid()
+        assert os.geteuid() == tmp_path.stat().st_uid
     settings.state.mkdir()
     if os.getuid() == 0:
         os.chown(settings.state, 12345, 12345)
@@ -43,6 +45,17 @@ def test_root_acts_as_the_owner_of_the_state(tmp_path: Path) -> None:
     with as_owner(settings):
         assert (os.geteuid(), os.getegid()) == (owner.st_uid, owner.st_gid)
     assert os.geteuid() == os.getuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_a_state_that_root_is_the_first_to_need_is_the_service_s(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as place:  # pytest's own directory is closed to other users
+        os.chown(place, 12345, 12346)
+        state = Path(place) / "deep" / "state"
+        with as_owner(load_settings(_file(tmp_path)).model_copy(update={"state": state})):
+            open_presence(state).close()
+        for path in (state.parent, state, *state.iterdir()):
+            assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
 
 
 def _file(folder: Path) -> Path:

@@ -194,3 +194,11 @@ def test_bans_wait_for_a_service_that_does_not_run(run: Run, site: Path) -> None
     database = open_presence(site / "state")
     assert database.execute("SELECT address FROM ban").fetchall() == [("192.0.2.1",)]
     database.close()
+
+
+def test_who_looks_for_bans_makes_no_state(run: Run, site: Path) -> None:
+    (site / "state").rmdir()
+    assert json.loads(run("ban", "list", "--json").stdout) == []
+    assert not (site / "state").exists()
+    assert run("ban", "add", "192.0.2.1").exit_code == 0
+    assert "192.0.2.1" in run("ban", "list").stdout

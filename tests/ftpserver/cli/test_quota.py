@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.ftpserver.cli.conftest import Run
 from tests.service import ROOT, Service
 
 
@@ -91,3 +92,12 @@ def test_an_unknown_name_is_one_clear_line(service: Service) -> None:
     assert result.returncode == 1
     assert "no account 'nobody'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_who_looks_makes_no_state(run: Run, site: Path, command: str) -> None:
+    (site / "state").rmdir()
+    result = run("quota", command)
+    assert result.exit_code == 1
+    assert f"there is no ledger: {site}/state does not exist" in result.stderr
+    assert not (site / "state").exists()
