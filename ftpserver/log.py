@@ -266,6 +266,14 @@ def log_directly(
     _log_through(writer, level)
 
 
+def announcement(text: str, format: Literal["text", "json"]) -> str:
+    """Return the line that tells what is said whatever the level of the log is."""
+    if format == "text":
+        return text
+    record = logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO", "msg": text})
+    return JsonFormatter().format(record)
+
+
 def change_logging(
     level: Literal["debug", "info", "warning", "error"], format: Literal["text", "json"]
 ) -> None:

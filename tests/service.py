@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse 7"
 PATIENCE = 30.0  # seconds until something that must happen counts as never happening
 
-_LISTENING = re.compile(r"^listening on (\S+):(\d+)\s*$", re.MULTILINE)
+_LISTENING = re.compile(r'^(?:\{.*"event": ")?listening on (\S+):(\d+)(?:"\})?\s*$', re.MULTILINE)
 _BROKEN = re.compile(
     r"Traceback|Exception ignored|ResourceWarning|was never awaited|never retrieved|Segmentation"
 )

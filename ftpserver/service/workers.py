@@ -28,7 +28,7 @@ from typing import NoReturn
 from ftpserver.config.fault import Fault, Faulty
 from ftpserver.config.renewal import renewed
 from ftpserver.config.settings import Settings
-from ftpserver.log import change_logging, event, log_directly
+from ftpserver.log import announcement, change_logging, event, log_directly
 from ftpserver.login import staging_of
 from ftpserver.service.admin import prepare
 from ftpserver.service.listener import bind, plain, shown
@@ -74,7 +74,8 @@ def serve(settings: Settings) -> int:
 
         def announce() -> None:
             for address in addresses:
-                print(f"listening on {address}", file=sys.stderr, flush=True)
+                line = announcement(f"listening on {address}", settings.log.format)
+                print(line, file=sys.stderr, flush=True)
 
         if count == 1:
             return run(settings, sockets, Seat(), announce)

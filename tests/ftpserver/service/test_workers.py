@@ -1,6 +1,7 @@
 """Several processes that are one service: one port, one count of everything, and a death that the others survive."""
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -362,3 +363,11 @@ def test_no_worker_outlives_the_parent(tmp_path: Path) -> None:
             socket.create_connection(service.addresses[0], PATIENCE)
     with service:
         member(service, 2).close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_log_in_json_is_json_from_the_first_line(tmp_path: Path, workers: int) -> None:
+    with Service(tmp_path / "service", {"log": {"format": "json"}, "workers": workers}) as service:
+        pass
+    events = [json.loads(line)["event"] for line in service.log.splitlines()]
+    assert f"listening on {service.host}:{service.port}" in events
