@@ -8,6 +8,7 @@ that worker has one session more, and with a rest of two milliseconds a third as
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import time
@@ -20,6 +21,7 @@ from ftpserver.session import Address
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 1024
+_FIRST_FREE_PORT = 1024
 _REST = 0.2
 _COURTESY = 0.0005
 # Accepted sockets have the options of the one that listens (Linux). A control connection is silent while data flows or
@@ -38,7 +40,7 @@ OnConnection = Callable[[socket.socket, Address, Address], None]
 
 
 def bind(host: str, port: int) -> list[ListeningSocket]:
-    """Listening sockets for every address that `host` means. Raises OSError."""
+    """Listening sockets for every address that `host` means. Raises OSError, which says what cannot be had and why."""
     sockets: list[ListeningSocket] = []
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -50,11 +52,26 @@ def bind(host: str, port: int) -> list[ListeningSocket]:
                 listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if host == "::" else 1)
             listening.bind(address)
             listening.listen(_BACKLOG)
-    except OSError:
+    except OSError as error:
         for listening in sockets:
             listening.close()
-        raise
+        raise OSError(
+            error.errno, f"listen {host} port {port}: {error.strerror}{_advice(error, port)}"
+        ) from error
     return sockets
+
+
+def _advice(error: OSError, port: int) -> str:
+    """What an administrator can do about it."""
+    if isinstance(error, socket.gaierror):
+        return "; write an address of this machine, or a name that it can look up"
+    if error.errno == errno.EADDRINUSE:
+        return "; another program listens there"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "; this machine does not have that address"
+    if error.errno == errno.EACCES and port < _FIRST_FREE_PORT:
+        return f"; ports below {_FIRST_FREE_PORT} need CAP_NET_BIND_SERVICE, see docs/deployment.md"
+    return ""
 
 
 def plain(address: tuple[str, int, *tuple[int, ...]]) -> Address:

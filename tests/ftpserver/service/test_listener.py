@@ -6,13 +6,15 @@ import itertools
 import os
 import resource
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ftpserver.data.listening import ListeningSocket
 from ftpserver.service.listener import ControlListener, OnConnection, bind, plain, shown
-from tests.service import Service
+from tests.service import ROOT, Service
 from tests.wire import Wire
 
 
@@ -62,9 +64,42 @@ def test_a_port_in_use_is_told_and_nothing_stays_open() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         before = len(os.listdir("/proc/self/fd"))
-        with pytest.raises(OSError, match="in use"):
-            bind("127.0.0.1", taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        said = f"listen 127.0.0.1 port {port}: Address already in use; another program listens there"
+        with pytest.raises(OSError, match=said):
+            bind("127.0.0.1", port)
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (
+            "192.0.2.1",
+            "listen 192.0.2.1 port 2121: Cannot assign .*; this machine does not have that address",
+        ),
+        ("no.such.invalid", "listen no.such.invalid port 2121: .*; write an address of this machine"),
+    ],
+)
+def test_an_address_that_is_not_ours_is_named(host: str, said: str) -> None:
+    with pytest.raises(OSError, match=said):
+        bind(host, 2121)
+
+
+def test_a_port_that_needs_a_right_is_named_with_what_gives_it() -> None:
+    # Imported first: the checkout may be closed to the other user.
+    program = (
+        "import encodings.idna, os; from ftpserver.service.listener import bind\n"
+        "os.getuid() or os.setuid(12345); bind('127.0.0.1', 21)\n"
+    )
+    first = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if int(first.read_text()) <= 21:
+        pytest.skip("every user may listen on port 21 here")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (
+        "listen 127.0.0.1 port 21: Permission denied; ports below 1024 need CAP_NET_BIND_SERVICE"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
