@@ -16,8 +16,9 @@ from ftpserver.accounts.account import Account
 from ftpserver.accounts.overrides import override_warning
 from ftpserver.accounts.store import AccountStore
 from ftpserver.cli.context import settings_of
+from ftpserver.cli.homes import judge_homes
 from ftpserver.config.fault import Fault, Faulty
-from ftpserver.config.settings import Settings
+from ftpserver.config.settings import Settings, Tls
 
 
 @click.command()
@@ -42,20 +43,42 @@ def check(ctx: click.Context) -> None:
     click.echo(f"OK: {len(accounts)} account{'' if len(accounts) == 1 else 's'}")
 
 
+def _tls_required(settings: Settings) -> bool:
+    return settings.tls.mode == "required" or any(listener.tls for listener in settings.listen)
+
+
 def _service_faults(settings: Settings) -> Iterator[str]:
-    required = settings.tls.mode == "required" or any(listener.tls for listener in settings.listen)
+    required = _tls_required(settings)
     for path in (settings.tls.certificate, settings.tls.private_key):
         if required and not path.exists():
             yield f"TLS is required but {path} does not exist; 'ftpserver init' makes one"
+    if required and not _missing(settings.tls) and (fault := _tls_fault(settings.tls)):
+        yield f"TLS is required but cannot be had: {fault}"
     for name, path in (("homes", settings.homes), ("state", settings.state)):
         if path.exists() and not path.is_dir():
             yield f"{name}: {path} is not a directory"
+
+
+def _missing(tls: Tls) -> list[Path]:
+    return [path for path in (tls.certificate, tls.private_key) if not path.exists()]
+
+
+def _tls_fault(tls: Tls) -> str | None:
+    """Why the service cannot use the certificate, the key or the authority."""
+    from ftpserver.tls import TlsFault, TlsService
+
+    try:
+        TlsService(tls.model_copy(update={"mode": "required"}))
+    except TlsFault as fault:
+        return str(fault)
+    return None
 
 
 def _warnings(settings: Settings, store: AccountStore, accounts: Iterable[Account]) -> Iterator[str]:
     yield from _passive_warnings(settings)
     yield from _tls_warnings(settings)
     yield from _rights_warnings(settings, store, accounts)
+    yield from judge_homes(settings, accounts)
     yield from _home_warnings(settings, accounts)
     yield from _group_warnings(store, accounts)
 
@@ -65,6 +88,13 @@ def _passive_warnings(settings: Settings) -> Iterator[str]:
     # Sessions seldom all transfer at once: a quarter is the least that ordinary use needs.
     if ports is not None and len(ports) * 4 < sessions:
         yield f"passive.ports: {len(ports)} ports are few for {sessions} sessions; transfers may be refused"
+    for listener in settings.listen:
+        if ports is not None and listener.port in ports:
+            yield f"passive.ports: port {listener.port} is one of listen, data connections to it fail"
+    public = settings.passive.public_address
+    for host in public.values() if isinstance(public, dict) else [public]:
+        if host is not None and ":" in host:
+            yield f"passive.public_address: {host} is an IPv6 address, and PASV can tell clients IPv4 only"
 
 
 def _tls_warnings(settings: Settings) -> Iterator[str]:
@@ -72,7 +102,7 @@ def _tls_warnings(settings: Settings) -> Iterator[str]:
     if tls.mode == "off":
         yield "tls.mode: off; passwords and files cross the network readable by anyone"
         return
-    missing = [path for path in (tls.certificate, tls.private_key) if not path.exists()]
+    missing = _missing(tls)
     for path in missing:
         yield f"{path}: does not exist; clients cannot use TLS until 'ftpserver init' or you make it"
     if missing:
@@ -80,7 +110,10 @@ def _tls_warnings(settings: Settings) -> Iterator[str]:
     from ftpserver.cli.certificate import judge_identity
 
     try:
-        yield from judge_identity(tls.certificate, tls.private_key, datetime.now(UTC))
+        findings = judge_identity(tls.certificate, tls.private_key, datetime.now(UTC))
+        yield from findings
+        if not findings and not _tls_required(settings) and (fault := _tls_fault(tls)):
+            yield f"clients cannot use TLS: {fault}"
         if tls.private_key.stat().st_mode & 0o027:
             yield f"{tls.private_key}: other users of this machine can read or change it; chmod 600"
     except OSError as error:

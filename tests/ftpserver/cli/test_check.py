@@ -88,6 +88,32 @@ def test_tls_without_a_certificate(run: Run, site: Path) -> None:
         assert "TLS is required but" in result.stderr
 
 
+@pytest.mark.parametrize("broken", ["server.crt", "server.key"])
+def test_tls_that_is_required_and_cannot_be_had(run: Run, site: Path, broken: str) -> None:
+    (site / "conf/tls").mkdir()
+    identity = make_identity("x", datetime.now(UTC))
+    (site / "conf/tls/server.crt").write_bytes(identity.certificate)
+    (site / "conf/tls/server.key").write_bytes(identity.private_key)
+    (site / "conf/tls/server.key").chmod(0o600)
+    (site / "conf/ftpserver.yaml").write_text("tls: {mode: required}\n")
+    assert warnings(run) == []
+    (site / "conf/tls" / broken).write_text("nonsense")
+    result = run("check")
+    assert result.exit_code == 1
+    assert f"TLS is required but cannot be had: {site}/conf/tls/server.crt" in result.stderr
+
+
+def test_an_authority_of_clients_that_cannot_be_used(run: Run, site: Path) -> None:
+    (site / "conf/tls").mkdir()
+    identity = make_identity("x", datetime.now(UTC))
+    (site / "conf/tls/server.crt").write_bytes(identity.certificate)
+    (site / "conf/tls/server.key").write_bytes(identity.private_key)
+    (site / "conf/tls/server.key").chmod(0o600)
+    (site / "conf/ftpserver.yaml").write_text("tls: {client_ca: tls/none}\n")
+    (said,) = warnings(run)
+    assert said.startswith("clients cannot use TLS: ")
+
+
 def test_tls_with_a_bad_certificate(run: Run, site: Path) -> None:
     (site / "conf/tls").mkdir()
     certificate, key = site / "conf/tls/server.crt", site / "conf/tls/server.key"
@@ -114,6 +140,30 @@ def test_few_passive_ports(run: Run, quiet: Path, ports: str, warned: bool) -> N
     assert bool(warnings(run)) == warned
 
 
+def test_a_passive_port_that_is_taken_by_listen(run: Run, quiet: Path) -> None:
+    (quiet / "conf/ftpserver.yaml").write_text(
+        "tls: {mode: off}\npassive: {ports: 2000-3999}\nlisten: [{port: 2121}, {port: 21}, {port: 0}]\n"
+    )
+    assert warnings(run) == ["passive.ports: port 2121 is one of listen, data connections to it fail"]
+
+
+@pytest.mark.parametrize("public", ['"2001:db8::1"', '{10.0.0.0/8: null, 0.0.0.0/0: "2001:db8::1"}'])
+def test_a_public_address_that_pasv_cannot_tell(run: Run, quiet: Path, public: str) -> None:
+    (quiet / "conf/ftpserver.yaml").write_text(
+        f"tls: {{mode: off}}\npassive: {{ports: null, public_address: {public}}}\n"
+    )
+    assert warnings(run) == [
+        "passive.public_address: 2001:db8::1 is an IPv6 address, and PASV can tell clients IPv4 only"
+    ]
+
+
+def test_a_home_that_its_user_will_not_get(run: Run, quiet: Path) -> None:
+    put(quiet, "ada", 'password: "*"\n')
+    (quiet / "homes/ada").touch()
+    home = quiet / "homes/ada"
+    assert warnings(run) == [f"ada: the home {home} cannot be used: {home} is not a directory"]
+
+
 def test_rights(run: Run, quiet: Path, cheap_hash: str) -> None:
     put(quiet, "ada", f"password: {cheap_hash}", 0o644)
     put(quiet, "bob", 'password: "*"', 0o644)  # no hash, no secret
@@ -129,11 +179,19 @@ def test_rights(run: Run, quiet: Path, cheap_hash: str) -> None:
 
 
 def test_homes_that_overlap(run: Run, quiet: Path) -> None:
-    homes = {"ada": "x", "bob": "x", "carl": "x/inner", "dora": "xylophone", "emil": "/srv/e", "fred": "y/y"}
+    homes = {
+        "ada": "x",
+        "bob": "x",
+        "carl": "x/inner",
+        "dora": "xylophone",
+        "emil": f"{quiet}/e",
+        "fred": "y/y",
+    }
     for name, home in homes.items():
         put(quiet, name, f'password: "*"\nhome: {home}\n')
+    (quiet / "homes/y").mkdir()
     os.symlink("y", quiet / "homes/link")
-    put(quiet, "gina", 'password: "*"\nhome: link\n')
+    put(quiet, "gina", f'password: "*"\nhome: {quiet}/homes/link\n')
     said = warnings(run)
     assert [line.split(";")[0] for line in said] == [
         f"bob: has the same home as ada, {quiet}/homes/x",
