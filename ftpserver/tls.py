@@ -20,9 +20,11 @@ import logging
 import os
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ftpserver.config.settings import Tls
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF, for which Python has no name
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which it has none either
 _CONTROL_TICKETS = 4
 _DATA_TICKETS = 1
 
@@ -77,11 +80,12 @@ class TlsService:
         if settings.mode == "off":
             return
         try:
-            self._load()
+            self.load()
         except TlsFault as fault:
             if settings.mode == "required":
                 raise
             logger.warning("TLS is not offered: %s", fault)
+        self._warn_of_dates()
 
     @property
     def offered(self) -> bool:
@@ -130,18 +134,22 @@ class TlsService:
             return
         self._stamps = stamps
         try:
-            self._load()
+            self.load()
         except TlsFault as fault:
             logger.error("the changed certificate is not used: %s", fault)
         else:
             logger.info("the certificate was read anew")
+            self._warn_of_dates()
 
     def _read_stamps(self) -> list[tuple[int, int, int] | None]:
         files = (self._settings.certificate, self._settings.private_key, self._settings.client_ca)
         return [_stamp(file) if file is not None else None for file in files]
 
-    def _load(self) -> None:
-        """Read the files, and keep them when they can be used: contexts made later are of the same files."""
+    def load(self) -> None:
+        """Read the files, and keep them when they can be used: contexts made later are of the same files.
+
+        Raises TlsFault.
+        """
         settings = self._settings
         try:
             files = _Files(
@@ -153,6 +161,13 @@ class TlsService:
         except (OSError, ValueError) as error:
             raise TlsFault(f"{settings.certificate}, {settings.private_key}: {_reason(error)}") from error
         self._files = files
+
+    def _warn_of_dates(self) -> None:
+        finding = (
+            _untimely(_dates(self._shared, self._files.certificate)) if self._shared is not None else None
+        )
+        if finding:
+            logger.warning("%s: %s; clients may refuse it", self._settings.certificate, finding)
 
     def _make_context(self, files: _Files) -> _Context:
         """Raises OSError, ValueError."""
@@ -177,6 +192,36 @@ def _no_password() -> str:
     raise ValueError(
         "the private key is encrypted; store it without a password, readable by the service only"
     )
+
+
+def _dates(context: ssl.SSLContext, certificate: bytes) -> tuple[float, float] | None:
+    """Return from when and until when a certificate is valid, in seconds of the epoch; None where that is not known.
+
+    Python tells the dates of a peer's certificate only, so we shake hands with ourselves, in memory.
+    """
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        client.load_verify_locations(cadata=certificate.decode("ascii", "ignore"))
+        ours, theirs = context.wrap_bio(there, back, server_side=True), client.wrap_bio(back, there)
+        for side in (theirs, ours, theirs):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+        facts: Any = theirs.getpeercert() or {}
+        return ssl.cert_time_to_seconds(facts["notBefore"]), ssl.cert_time_to_seconds(facts["notAfter"])
+    except (ssl.SSLError, ValueError, KeyError):  # it is not for servers, say
+        return None
+
+
+def _untimely(dates: tuple[float, float] | None) -> str | None:
+    """Say what is wrong with a certificate's dates, as 'ftpserver check' does."""
+    now = time.time()
+    if dates is None or dates[0] <= now <= dates[1]:
+        return None
+    text, moment = ("is not valid before", dates[0]) if dates[0] > now else ("expired on", dates[1])
+    return f"{text} {time.strftime('%Y-%m-%d', time.gmtime(moment))}"
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

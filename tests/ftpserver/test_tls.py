@@ -8,11 +8,13 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ftpserver.cli.certificate import make_identity
 from ftpserver.config.settings import Tls
 from ftpserver.tls import TlsFault, TlsService
 from tests.certificates import Pair, make_pair
@@ -328,3 +330,35 @@ def test_a_certificate_that_comes_later_is_offered_then(files: Pair, tmp_path: P
     replaced(late, files)
     tls.reload()
     assert tls.offered
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(-900, "expired on 20"), (2, "is not valid before 20"), (0, ""), (-824.5, "")]
+)
+def test_a_certificate_whose_time_is_not_now_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, days: float, said: str
+) -> None:
+    files = make_pair(tmp_path)
+    tls = TlsService(settings(files))
+    assert "clients may refuse it" not in caplog.text  # at the start
+    identity = make_identity("x", datetime.now(UTC) + timedelta(days=days))
+    files.certificate.write_bytes(identity.certificate)
+    files.private_key.write_bytes(identity.private_key)
+    tls.reload()
+    assert (f"{files.certificate}: {said}" in caplog.text) == bool(said)
+    caplog.clear()
+    TlsService(settings(files))
+    assert (f"{files.certificate}: {said}" in caplog.text) == bool(said)
+
+
+@pytest.mark.parametrize("more", [{"client_ca": True}, {"data_session_reuse": "off"}])
+def test_the_dates_are_seen_however_the_certificate_is_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, more: dict[str, object]
+) -> None:
+    identity = make_identity("x", datetime.now(UTC) - timedelta(days=900))
+    files = make_pair(tmp_path)
+    authority = make_pair(tmp_path, "authority").certificate
+    files.certificate.write_bytes("# Zürich\n".encode() + identity.certificate + authority.read_bytes())
+    files.private_key.write_bytes(identity.private_key)
+    TlsService(settings(files, **{key: authority if value is True else value for key, value in more.items()}))
+    assert "expired on" in caplog.text

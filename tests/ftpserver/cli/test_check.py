@@ -126,6 +126,8 @@ def test_tls_with_a_bad_certificate(run: Run, site: Path) -> None:
     assert said[1] == f"{key}: other users of this machine can read or change it; chmod 600"
     key.chmod(0o640)
     assert len(warnings(run)) == 1
+    (site / "conf/ftpserver.yaml").write_text("tls: {mode: required}\n")
+    assert len(warnings(run)) == 1
 
 
 def test_tls_off_is_said(run: Run, quiet: Path) -> None:
