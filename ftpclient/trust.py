@@ -6,6 +6,8 @@ Under `AUTO` TLS is used when the server offers it; once it has offered, a faile
 never a reason to go on in clear text. RFC 4217.
 """
 
+import errno
+import os
 import ssl
 from enum import StrEnum
 
@@ -24,8 +26,13 @@ _IGNORE_UNEXPECTED_EOF = 0x80
 
 
 def make_context(cafile: str | None = None, insecure: bool = False) -> ssl.SSLContext:
-    """Build the TLS settings of one session; raise OSError when `cafile` cannot be read."""
-    context = ssl.create_default_context(cafile=cafile)
+    """Build the TLS settings of one session; raise OSError when `cafile` cannot be read or holds no certificate."""
+    try:
+        context = ssl.create_default_context(cafile=cafile)
+    except ssl.SSLError as fault:
+        raise OSError(errno.EINVAL, f"{cafile} holds no certificate") from fault
+    except OSError as fault:  # it does not name the file
+        raise OSError(fault.errno, os.strerror(fault.errno or errno.EIO), cafile) from fault
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""`ftpserver user ...`: the accounts. A running service sees each change at the next login."""
+"""`ftpserver user ...`: the accounts. A running service sees each change at once."""
 
 import json
 import sys

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ftpclient.errors import in_words
 from ftpclient.trust import make_context
 
 
@@ -25,5 +26,13 @@ def test_insecure_turns_verification_off() -> None:
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         make_context(str(tmp_path / "none.pem"))
+    assert in_words(caught.value) == f"{tmp_path}/none.pem: No such file or directory"
+
+
+def test_a_file_without_a_certificate_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("diary")
+    with pytest.raises(OSError, match="holds no certificate") as caught:
+        make_context(str(tmp_path / "f"))
+    assert in_words(caught.value) == f"{tmp_path}/f holds no certificate"
