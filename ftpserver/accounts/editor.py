@@ -33,7 +33,7 @@ Changes = Mapping[tuple[str, ...], Value]
 # What stands in the file wins over the account's group, so that everything the group may give is a comment. The word
 # "group" must not stand here: members.py parses no file without it.
 TEMPLATE = """\
-# A change counts at once, in open sessions within a second or two. 'ftpserver user' changes this file and keeps your comments.
+# A change counts within a second or two. 'ftpserver user' changes this file and keeps your comments.
 # Groups give the values that are left out here; without one they are:
 #   enabled: true
 #   expires: null                 # 2026-12-31 (from that day on), 2026-12-31T18:00Z, or null
