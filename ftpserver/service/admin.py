@@ -14,6 +14,7 @@ sides go through a descriptor of the directory.
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -152,7 +153,10 @@ class AdminSocket:
         try:
             listening = self._bind()
         except OSError as error:
-            logger.error("'who' and 'kick' do not work: %s", error)
+            other = (
+                "; another service seems to run with this state" if error.errno == errno.EADDRINUSE else ""
+            )
+            logger.error("'who' and 'kick' do not work: %s: %s%s", self._state, error.strerror, other)
             return
         self._server = await self._loop.create_unix_server(lambda: _Conversation(self.answer), sock=listening)
 

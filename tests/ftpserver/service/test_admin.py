@@ -110,6 +110,19 @@ def test_a_service_that_nobody_can_ask_works(tmp_path: Path) -> None:
     assert "'who' and 'kick' do not work" in service.log
 
 
+def test_a_second_service_with_the_same_state_is_told_so(tmp_path: Path) -> None:
+    service = Service(tmp_path / "service")
+    with service:
+        second = Service(tmp_path / "second", {"state": str(service.state)})
+        with second:
+            pass
+        assert ask(service.state, {"do": "who"})  # the first keeps its socket
+    assert (
+        f"{service.state}: Address already in use; another service seems to run with this state" in second.log
+    )
+    assert "another service" not in service.log
+
+
 # What it tells ------------------------------------------------------------------------------------------------------
 
 
