@@ -23,6 +23,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ftpserver.accounts.account import LOCKED, Account, valid_name
 from ftpserver.accounts.store import AccountStore, parse_account, read_account
 from ftpserver.config.document import parse_document
+from ftpserver.config.fault import about
 
 LOCK_FILE = ".lock"
 
@@ -145,7 +146,7 @@ class AccountEditor:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(temporary, flags, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as stream:
+            with about(file), os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 if replaced is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ftpserver.config.fault import about
 from ftpserver.config.template import TEMPLATE
 
 # Of the directory, and whether others on this machine may look into it.
@@ -45,7 +46,7 @@ def _make_file(path: Path, data: bytes, mode: int) -> bool:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "wb") as stream:
+    with about(path), os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
     return True
 

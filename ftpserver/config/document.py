@@ -94,7 +94,7 @@ def parse_document(file: Path, data: bytes) -> Document:
     try:
         value = builder.document(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        builder.faults.append(Fault(file, _error_line(error), f"is not YAML: {_error_text(error)}"))
+        builder.faults.append(Fault(file, _error_line(error), f"is not YAML: {_error_text(error, text)}"))
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         builder.faults.append(Fault(file, before.count("\n") + 1, "contains a control character"))
@@ -202,5 +202,10 @@ def _error_line(error: yaml.MarkedYAMLError) -> int | None:
     return mark.line + 1 if mark is not None else None
 
 
-def _error_text(error: yaml.MarkedYAMLError) -> str:
+def _error_text(error: yaml.MarkedYAMLError, text: str) -> str:
+    mark = error.problem_mark
+    if mark is not None:
+        line = "".join(text.split("\n")[mark.line : mark.line + 1])
+        if line[mark.column : mark.column + 1] == "\t":
+            return "a tab may not stand here; indent with spaces"
     return " ".join(part for part in (error.problem, error.context) if part)

@@ -4,9 +4,21 @@ Every fault of a file is gathered before any is reported: the administrator repa
 fault.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+
+@contextmanager
+def about(file: Path) -> Iterator[None]:
+    """Let an error of the system that names no file name this one: a full disk says only that it is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(file)
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ class ActLock:
             raise HomeBusy(self._home) from None
         except OSError as error:
             self._thread_lock.release()
-            raise LedgerFault(f"{self._home}: {error.strerror}") from error
+            where = error.filename or self._locks  # the disk of the state is in trouble, not the home's
+            raise LedgerFault(f"{where}: {error.strerror}") from error
 
     def release(self) -> None:
         """Give it back."""

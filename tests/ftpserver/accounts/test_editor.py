@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -313,3 +314,17 @@ def test_a_reader_never_sees_half_a_file_though_the_writer_is_killed(tmp_path: P
     # What a killed writer leaves is hidden, and its lock died with it.
     assert list(store.names()) == ["ada"]
     AccountEditor(tmp_path).set_password("ada", OTHER)
+
+
+def test_a_disk_that_takes_no_more_is_an_error_about_the_account(
+    editor: AccountEditor, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))  # as a full disk: the write fails, and names no file
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            editor.add("ada", HASH, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.filename == str(tmp_path / "ada.yaml")
+    assert os.listdir(tmp_path) == [".lock"]

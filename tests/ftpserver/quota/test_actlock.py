@@ -68,3 +68,10 @@ def test_one_that_cannot_be_had_is_a_fault_and_stays_free(locks: Path) -> None:
     lock.close()  # and stays open while somebody has it
     lock.release()
     lock.close()
+
+
+def test_a_state_that_is_gone_is_named_and_not_the_home(tmp_path: Path) -> None:
+    with pytest.raises(LedgerFault) as fault:
+        ActLock(tmp_path / "gone", "/srv/homes/ada").acquire(wait=False)
+    assert str(fault.value).startswith(f"{tmp_path}/gone/")
+    assert "/srv/homes" not in str(fault.value)
