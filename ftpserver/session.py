@@ -13,6 +13,7 @@ from typing import Literal
 from unicodedata import normalize
 
 from ftpserver.accounts.account import Account
+from ftpserver.data.digest import HASHES
 from ftpserver.data.port import SessionPort
 from ftpserver.home import Home
 from ftpserver.quota.base import Grant, LedgerFault
@@ -21,10 +22,6 @@ from ftpwire.facts import FACTS
 from ftpwire.pathname import ROOT, VirtualPath
 
 Address = tuple[str, int]
-
-
-HASHES = ("SHA-256", "SHA-512", "SHA-1", "MD5", "CRC32")
-"""What HASH can compute; the first is what it does unless OPTS HASH says otherwise."""
 
 
 class Type(Enum):
@@ -106,6 +103,7 @@ class Session:
     range: tuple[int, int] | None = None
     """First and last byte of the next RETR or HASH (RANG)."""
     hash_name: str = HASHES[0]
+    """What HASH computes (OPTS HASH)."""
     deflate_level: int = 6
     idle_limit: float = 300.0
     """Seconds without a command that the administrator allows."""

@@ -7,9 +7,10 @@ from ftpserver.accounts.account import Permission
 from ftpserver.commands.arguments import nothing, optional_path, text, word
 from ftpserver.commands.listing import list_lines, request
 from ftpserver.commands.table import Interrupt, Table
+from ftpserver.data.digest import HASHES
 from ftpserver.outcome import Outcome, Recite
 from ftpserver.refusal import refuse
-from ftpserver.session import HASHES, Peer, Session, Visitor
+from ftpserver.session import Peer, Session, Visitor
 from ftpwire.facts import FACTS, parse_selection
 from ftpwire.pathname import VirtualPath
 from ftpwire.reply import Reply

@@ -4,58 +4,25 @@ A hash reads the whole file, so it is computed on a thread; TCP keepalive holds 
 meanwhile. RANG limits the next HASH or RETR to some bytes.
 """
 
-import hashlib
-import os
 import re
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ftpserver.accounts.account import Permission
 from ftpserver.commands.arguments import path, read_number
 from ftpserver.commands.table import Table
+from ftpserver.data.digest import HASHES, digest
 from ftpserver.outcome import Later, Outcome
 from ftpserver.refusal import refuse
-from ftpserver.session import HASHES, Peer, Said, Session
+from ftpserver.session import Peer, Said, Session
 from ftpwire.pathname import VirtualPath
 from ftpwire.reply import Reply
 
 table = Table()
 
-_CHUNK = 1024 * 1024
 _RANGE = re.compile(r"(?P<path>.*?)(?: (?P<first>[0-9]{1,19}))?(?: (?P<end>[0-9]{1,19}))?", re.DOTALL)
 _QUOTED = re.compile(
     r'"(?P<path>(?:[^"]|"")*)"(?: +(?P<first>[0-9]{1,19})(?: +(?P<end>[0-9]{1,19}))?)? *', re.DOTALL
 )
-
-
-class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def hexdigest(self) -> str: ...
-
-
-class _Crc32:
-    """zlib's CRC in the manner of hashlib."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes, /) -> None:
-        self._value = zlib.crc32(data, self._value)
-
-    def hexdigest(self) -> str:
-        return f"{self._value:08X}"
-
-
-_ALGORITHMS: dict[str, Callable[[], _Digest]] = {
-    "SHA-256": hashlib.sha256,
-    "SHA-512": hashlib.sha512,
-    "SHA-1": hashlib.sha1,
-    "MD5": hashlib.md5,
-    "CRC32": _Crc32,
-}
-assert tuple(_ALGORITHMS) == HASHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +49,8 @@ def hash_(session: Session, target: VirtualPath) -> Outcome:
     part = _Part(target, first, None if last is None else last + 1)
 
     def work() -> Outcome:
-        digest, end = _digest(session, part, name)
-        return Reply(213, (f"{name} {part.first}-{max(part.first, end - 1)} {digest} {target.text}",))
+        told, end = _digest(session, part, name)
+        return Reply(213, (f"{name} {part.first}-{max(part.first, end - 1)} {told} {target.text}",))
 
     return Later(work)
 
@@ -95,12 +62,7 @@ def _digest(session: Session, part: _Part, name: str) -> tuple[str, int]:
         end = source.size if part.end is None else min(part.end, source.size)
         if part.first > source.size:
             raise refuse(501, f"The file has {source.size} bytes only.")
-        digest, position = _ALGORITHMS[name](), part.first
-        while position < end and (chunk := os.pread(source.fd, min(_CHUNK, end - position), position)):
-            session.home.go_on()
-            digest.update(chunk)
-            position += len(chunk)
-        return digest.hexdigest(), position
+        return digest(name, source.fd, part.first, end, session.home.go_on)
     finally:
         source.close()
 
