@@ -121,7 +121,7 @@ class Control:
         if self.transfer is not None:
             lines = self._interrupt(lines)
         self._lines.extend(lines)
-        if overflow(self._lines):
+        if len(self._lines) > 1 and overflow(self._lines):  # mostly it is one, and none is too long
             self._channel.pause()
         self._work()
 
