@@ -1,4 +1,6 @@
-"""A disk that stands still whenever a test says so: a file system (bindfs) whose process is stopped and goes on.
+"""Disks of our own: in memory and as small as a test wants, or standing still whenever a test says so.
+
+The latter is a file system (bindfs) whose process is stopped and goes on:
 
 with Disk(behind, mounted) as disk:
     with disk.standing_still():
@@ -20,6 +22,17 @@ import pytest
 from tests.books import until
 
 _PWRITE = {"x86_64": 18, "aarch64": 68}[platform.machine()]
+
+
+@contextlib.contextmanager
+def memory_disk(place: Path, options: str) -> Iterator[Path]:
+    """A tmpfs at `place`, which is made; mounted with `options`, such as "size=2m". Only root may do that."""
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "ftpserver-test", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 class Disk:

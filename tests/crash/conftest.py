@@ -3,9 +3,12 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+from tests.disks import memory_disk
 
 
 @pytest.fixture
@@ -13,21 +16,10 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
     """Mount a tmpfs of so many KiB at `tmp_path/NAME`; needs root, as mounting does."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
-    mounted: list[Path] = []
-
-    def mount(name: str, kibibytes: int) -> Path:
-        place = tmp_path / name
-        place.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k,mode=0755", "ftpserver-test", str(place)],
-            check=True,
+    with ExitStack() as mounted:
+        yield lambda name, kibibytes: mounted.enter_context(
+            memory_disk(tmp_path / name, f"size={kibibytes}k,mode=0755")
         )
-        mounted.append(place)
-        return place
-
-    yield mount
-    for place in mounted:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def remount(place: Path, how: str) -> None:

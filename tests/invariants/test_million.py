@@ -7,7 +7,6 @@ waits for the count is not. The delays that it prints say how the machine was; t
 import os
 import select
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.books import agree
+from tests.disks import memory_disk
 from tests.service import Service
 from tests.wire import Wire
 
@@ -32,11 +32,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system in memory of its own: to unmount it is quicker than to remove a million names."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g,nr_inodes=0", "million", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with memory_disk(tmp_path / "disk", "size=1g,nr_inodes=0") as place:
+        yield place
 
 
 def fill(home: Path, number: int) -> None:

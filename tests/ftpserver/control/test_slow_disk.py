@@ -8,7 +8,6 @@ import hashlib
 import os
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.books import agree, disk, until
-from tests.disks import Disk, writers
+from tests.disks import Disk, memory_disk, writers
 from tests.service import PATIENCE, Service
 from tests.wire import Wire, reset
 
@@ -215,17 +214,12 @@ def test_a_quota_holds_while_threads_write(place: Place) -> None:
 def test_a_disk_that_is_full_is_told_by_a_thread_too(place: Place, tmp_path: Path) -> None:
     place.become_slow()
     full = place.disk.behind / "full"
-    full.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", full], check=True)
-    try:
-        with Wire.member(place.service, "ada") as wire:
-            assert wire.store("STOR full/file", b"x" * 5 * MIB).code in (451, 452)
-            agree(wire, place.home)
-            assert os.listdir(full) == []
-            wire.store("STOR full/file", b"x" * MIB) >> 226
-            agree(wire, place.home)
-    finally:
-        subprocess.run(["umount", "--lazy", full], check=True)
+    with memory_disk(full, "size=2m"), Wire.member(place.service, "ada") as wire:
+        assert wire.store("STOR full/file", b"x" * 5 * MIB).code in (451, 452)
+        agree(wire, place.home)
+        assert os.listdir(full) == []
+        wire.store("STOR full/file", b"x" * MIB) >> 226
+        agree(wire, place.home)
 
 
 def test_a_download_was_ended_as_the_disk_was_late(place: Place) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from ftpserver.state.database import Database
 from ftpserver.state.logroom import BYTES, take_room
+from tests.disks import memory_disk
 from tests.ftpserver.state.test_database import names, open_things
 
 _BLOCK = 512  # what st_blocks counts
@@ -20,12 +20,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A tmpfs with room for the log and little more."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    size = f"size={BYTES + 256 * 1024}"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "ftpserver-test", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with memory_disk(tmp_path / "disk", f"size={BYTES + 256 * 1024}") as place:
+        yield place
 
 
 def fill(place: Path) -> None:

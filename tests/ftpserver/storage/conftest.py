@@ -1,7 +1,6 @@
 """Homes to test with: a plain one, one as without openat2, and one as without O_TMPFILE."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from ftpserver.storage.jail import Jail, KernelJail, WalkJail
 from ftpserver.storage.local import LocalStorage
+from tests.disks import memory_disk
 
 Open = Callable[[], LocalStorage]
 
@@ -64,10 +64,5 @@ def storage(
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
     """Another file system, which is always there to be mounted."""
-    path = tmp_path / "tmpfs"
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
+    with memory_disk(tmp_path / "tmpfs", "size=8m") as place:
+        yield place
