@@ -89,4 +89,7 @@ def connection(function: Callable[..., None]) -> Callable[..., None]:
 
 
 JSON = click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
+FOLLOW_LINKS = click.option(
+    "--follow-links", "outside", is_flag=True, help="Send also what links out of the local tree point at."
+)
 URL = click.argument("url", callback=_address)

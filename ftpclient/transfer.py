@@ -4,8 +4,8 @@ Rules
 - A download is complete when the server said 226 and the count equals SIZE (where the server tells sizes). A
   file that changed meanwhile is asked for its size once more.
 - Continuing is verified: the last OVERLAP bytes of what is there are fetched again and compared. If they
-  differ, or there is more than the server has, we say so and start over. With
-  other clients a partial file full of zeros passes.
+  differ, or there is more than the server has, we say so and start over. With other clients a partial file full
+  of zeros passes.
 - An upload is confirmed by SIZE, and given the local file's time where the server can (MFMT).
 - A target that is no ordinary file (a pipe, /dev/null) is written straight.
 """

@@ -7,11 +7,10 @@ from pathlib import Path
 import click
 
 from ftpclient.cli.address import ADDRESS
-from ftpclient.cli.follow import FOLLOW_LINKS
 from ftpclient.cli.job import job
 from ftpclient.cli.look import print_file
 from ftpclient.display import say
-from ftpclient.options import JSON, Options, connection
+from ftpclient.options import FOLLOW_LINKS, JSON, Options, connection
 from ftpclient.part import part_path
 from ftpclient.places import download_target, upload_target
 from ftpclient.transfer import get_file, put_file

@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 
 from ftpclient.cli.address import address
-from ftpclient.cli.follow import FOLLOW_LINKS
 from ftpclient.cli.job import asked, job
 from ftpclient.display import as_json, shown
 from ftpclient.mirror import Plan, carry_out, prepare
-from ftpclient.options import JSON, Options, connection
+from ftpclient.options import FOLLOW_LINKS, JSON, Options, connection
 from ftpclient.url import Url
 
 

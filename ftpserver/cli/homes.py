@@ -51,12 +51,9 @@ def _obstacle(home: Path) -> str | None:
 def _missing_right(account: Account, home: Path) -> str | None:
     there = _nearest(home)
     if there != home:
-        missing = not _may(there, os.W_OK | os.X_OK)
-        return (
-            f"the home {home} cannot be made: {there} is not writable by the service's user"
-            if missing
-            else None
-        )
+        if _may(there, os.W_OK | os.X_OK):
+            return None
+        return f"the home {home} cannot be made: {there} is not writable by the service's user"
     if not _may(home, os.R_OK | os.X_OK):
         return f"the home {home} cannot be read by the service's user"
     if not account.permissions <= PRESETS["read-only"] and not _may(home, os.W_OK):
